@@ -1,0 +1,21 @@
+# The packages Partita builds on. Everything comes from Debian packages that tools/dev/install-packages names.
+list(APPEND CMAKE_PREFIX_PATH /usr/lib/llvm-22)
+find_package(LLVM REQUIRED CONFIG)
+find_package(MLIR REQUIRED CONFIG)
+# MLIR's version file only accepts an exact "22.1", so the major version is checked by hand.
+if(NOT LLVM_VERSION_MAJOR EQUAL 22)
+  message(FATAL_ERROR "Partita needs LLVM and MLIR 22, found ${LLVM_PACKAGE_VERSION} in ${LLVM_DIR}")
+endif()
+list(APPEND CMAKE_MODULE_PATH ${MLIR_CMAKE_DIR} ${LLVM_CMAKE_DIR})
+include(TableGen)
+include(AddLLVM)
+include(AddMLIR)
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(Threads REQUIRED)
+if(PARTITA_BUILD_TESTS)
+  find_package(GTest REQUIRED)
+  include(GoogleTest)
+endif()
+# Separated, or a multi-word LLVM_DEFINITIONS would be quoted as one flag.
+separate_arguments(PARTITA_LLVM_DEFINITIONS NATIVE_COMMAND "${LLVM_DEFINITIONS}")

@@ -1,0 +1,2 @@
+# What `cmake --install` copies: the driver, the runtime archive, the libraries, the headers.
+include(GNUInstallDirs)
