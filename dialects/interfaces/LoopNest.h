@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// How an op can be split, answered as a loop nest: loops (parallel, reduction, window or whole) and, for every
+// dim of every operand and result, a mixed-radix linear expression of loops. Data, tensor, sequence and expert
+// parallelism are then one thing: mesh axes assigned to loops.
+//
+// Example: C[m,n] = sum_k A[m,k] B[k,n] has loops m, n (parallel) and k (reduction, sum);
+//   operand 0: [m] [k], operand 1: [k] [n], result: [m] [n].
+// Example: reshape [s, h*64+d] -> [s, h, d] has loops s, h, d; operand dim 1 is the expression h*64 + d, so that
+//   splitting h splits that dim in units of 64 and splitting d is not representable while h is whole.
+#ifndef PARTITA_DIALECTS_INTERFACES_LOOPNEST_H
+#define PARTITA_DIALECTS_INTERFACES_LOOPNEST_H
+
+#include "mlir/IR/BuiltinTypes.h"
+#include "llvm/ADT/SmallVector.h"
+#include <cstdint>
+#include <string>
+
+namespace partita {
+
+/// What splitting a loop over a mesh axis means.
+enum class LoopKind {
+  parallel,  ///< parts are independent
+  reduction, ///< parts combine by the loop's reduction kind: results become partial
+  whole      ///< cannot be split; `reason` says why
+};
+
+/// How partial values combine. These five are the only kinds that may cross ranks.
+enum class ReductionKind { sum, max, min, logicalAnd, logicalOr };
+
+/// One loop of an op. `extent` is in elements; for a symbolic loop it is the largest extent.
+struct Loop {
+  LoopKind kind = LoopKind::parallel;
+  ReductionKind reduction = ReductionKind::sum;
+  int64_t extent = 1;
+  bool symbolic = false;
+  std::string label;
+  std::string reason;
+
+  static Loop parallel(int64_t extent, std::string label, bool symbolic = false) {
+    return {LoopKind::parallel, ReductionKind::sum, extent, symbolic, std::move(label), ""};
+  }
+  static Loop reduce(int64_t extent, std::string label, ReductionKind kind, bool symbolic = false) {
+    return {LoopKind::reduction, kind, extent, symbolic, std::move(label), ""};
+  }
+  static Loop whole(int64_t extent, std::string label, std::string reason, bool symbolic = false) {
+    return {LoopKind::whole, ReductionKind::sum, extent, symbolic, std::move(label), std::move(reason)};
+  }
+};
+
+/// One term `coefficient * loop` of a dim.
+struct DimTerm {
+  unsigned loop;
+  int64_t coefficient;
+  bool operator==(const DimTerm &other) const = default;
+};
+
+/// A tensor dim as a mixed-radix sum of loops, outermost (largest coefficient) first. Empty: the dim is tied to no
+/// loop and every part needs it whole.
+using DimExpression = llvm::SmallVector<DimTerm, 2>;
+
+/// The dims of one operand or result. Values that are not ranked tensors have no dims.
+using ValueIndexing = llvm::SmallVector<DimExpression, 4>;
+
+/// The whole answer. `operands` and `results` run parallel to the op's own lists.
+struct LoopNest {
+  llvm::SmallVector<Loop, 4> loops;
+  llvm::SmallVector<ValueIndexing, 3> operands;
+  llvm::SmallVector<ValueIndexing, 1> results;
+  /// Sets of operands in which the op is jointly linear: partial(sum) may flow through exactly when the partial
+  /// operands are one of these sets. add: {{0,1}}; mul and contraction: {{0},{1}}.
+  llvm::SmallVector<llvm::SmallVector<unsigned, 2>, 2> linearOperands;
+  /// The op only moves elements (reshape, transpose, ...): partial values of any kind flow through, when all
+  /// tensor operands are partial alike.
+  bool movesElements = false;
+};
+
+/// Indexing of a value whose dim i is loop `loops[i]`; a negative entry is a dim tied to no loop.
+ValueIndexing indexByLoops(llvm::ArrayRef<int> loops);
+
+/// One parallel loop per dim of `type`; operands and results are all indexed by these loops, dim by dim.
+LoopNest elementwiseLoopNest(mlir::RankedTensorType type, unsigned numOperands, unsigned numResults);
+
+/// Structural check: loop numbers in range, coefficients positive and decreasing, every dim's expression covers
+/// exactly the dim's extent. Returns an empty string or what is wrong (rule SPLIT-1..4).
+std::string checkLoopNest(const LoopNest &nest, mlir::TypeRange operandTypes, mlir::TypeRange resultTypes);
+
+} // namespace partita
+
+#endif
