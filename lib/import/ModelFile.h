@@ -1,0 +1,48 @@
+//===- ModelFile.h - An ONNX file, mapped and parsed ---------------------------===//
+//
+// The file stays mapped for as long as this object lives; the parsed model refers to big payloads by their
+// place in it. Example:
+//
+//   llvm::Expected<ModelFile> file = ModelFile::open("gpt.onnx");
+//   llvm::Expected<Payload> weight = locatePayload(*file, file->getModel().graph().initializer(0));
+//   // {path "gpt.onnx.data", offset 4096, bytes 154389504}
+//
+//===----------------------------------------------------------------------===//
+#ifndef PARTITA_LIB_IMPORT_MODELFILE_H
+#define PARTITA_LIB_IMPORT_MODELFILE_H
+
+#include "OnnxSchema.h"
+
+#include "llvm/Support/Error.h"
+#include "llvm/Support/MemoryBuffer.h"
+
+#include <memory>
+#include <string>
+
+namespace partita::import {
+
+class ModelFile {
+public:
+  /// Maps, scans and parses `path`. Errors, all E-BAD-FILE with the path: it cannot be read, is no regular file,
+  /// is broken (with the byte), has no graph, or has an IR version or opset this importer does not know.
+  static llvm::Expected<ModelFile> open(llvm::StringRef path);
+
+  const std::string &getPath() const { return path; }
+  const onnx::Model &getModel() const { return *model; }
+  llvm::StringRef getBytes() const { return buffer->getBuffer(); }
+  /// The version of the default operator set.
+  int64_t getOpset() const { return opset; }
+
+private:
+  std::string path;
+  std::unique_ptr<llvm::MemoryBuffer> buffer;
+  std::unique_ptr<onnx::Model> model;
+  int64_t opset = 0;
+};
+
+/// The file mapped read-only (small files are read). E-BAD-FILE where it is missing, unreadable, not regular.
+llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>> mapRegularFile(llvm::StringRef path);
+
+} // namespace partita::import
+
+#endif // PARTITA_LIB_IMPORT_MODELFILE_H
