@@ -1,0 +1,84 @@
+//===- Loops.h - Split loops and the placements they mean -------*- C++ -*-===//
+//
+// An op is a nest of loops; every dim of its operands and results is an expression of loops. Splitting loops over mesh
+// axes means a placement for each operand and result. Planner, partitioner and verifier use this one mapping.
+//
+// Example: C[i,j] += A[i,k] * B[k,j] on mesh x = 2, y = 2 with i over x and k over y:
+//   A is [x, y], B is [y, _], C is [x, _] sum(y).
+// Example: hidden = head * 64 + d with head over x: the hidden dim is [x@64]. With d over x as well as head
+// whole there is no placement: each rank would hold a strided set of indices.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PARTITA_PLACEMENT_LOOPS_H
+#define PARTITA_PLACEMENT_LOOPS_H
+
+#include "partita/placement/Placement.h"
+
+namespace partita::placement {
+
+/// One entry per loop: its cuts, outermost first, units in iterations of the loop.
+using LoopAssignment = std::vector<DimSplit>;
+
+/// `reduction` is set for a loop whose iterations are combined, to the kind of the combination.
+struct Loop {
+  Extent extent;
+  std::optional<PartialKind> reduction;
+
+  auto operator<=>(const Loop &) const = default;
+};
+
+/// A dim read through a window: index = loop * stride + kernel * dilation - padLow, `loop` being the only
+/// term of the expression (its coefficient is ignored). `extent` is the extent of the tensor dim.
+struct Window {
+  int64_t stride = 1;
+  int kernelLoop = 0;
+  int64_t dilation = 1;
+  int64_t padLow = 0;
+  int64_t extent = 0;
+
+  auto operator<=>(const Window &) const = default;
+};
+
+/// A tensor dim as sum of coefficient * loop, largest coefficient first, mixed radix: a coefficient is the product of
+/// the extents of the loops after it. No terms: no loop walks the dim, every iteration sees all of it.
+struct DimExpression {
+  std::vector<std::pair<int, int64_t>> terms;
+  std::optional<Window> window;
+
+  auto operator<=>(const DimExpression &) const = default;
+};
+
+/// The cuts of a dim that the assignment means. Nothing if the indices of some rank would not be one interval: an inner
+/// loop is cut although a loop outside it has more than one local iteration; the expression is not mixed radix; or
+/// a window would need rows of a neighbour.
+std::optional<DimSplit> placementOfDim(const DimExpression &dim, const std::vector<Loop> &loops,
+                                       const LoopAssignment &assignment, const Mesh &mesh);
+
+/// The placement an operand must have: an axis of a loop that does not walk the operand is replicated. Nothing if a dim
+/// has none, or an axis would be named twice.
+std::optional<Placement> placementOfOperand(const std::vector<DimExpression> &dims, const std::vector<Loop> &loops,
+                                            const LoopAssignment &assignment, const Mesh &mesh);
+
+/// The placement the result gets: as for an operand, and partial over the axes of the reduction loops that do not
+/// walk it. Nothing also if a cut parallel loop does not walk the result, or kinds would mix (L7).
+std::optional<Placement> placementOfResult(const std::vector<DimExpression> &dims, const std::vector<Loop> &loops,
+                                           const LoopAssignment &assignment, const Mesh &mesh);
+
+/// An operand or result together with its placement.
+struct PlacedView {
+  std::vector<DimExpression> dims;
+  Placement placement;
+};
+
+/// The opposite: the loop cuts that mean exactly these placements (canonical forms are compared; partial axes are
+/// ignored). Loops that walk no view are whole. Nothing if two views disagree or no assignment means them.
+std::optional<LoopAssignment> inferAssignment(const std::vector<Loop> &loops, const std::vector<PlacedView> &views,
+                                              const Mesh &mesh);
+
+/// Extent of the dim: the product of its loops' extents, 0 for a dim no loop walks, or the window's.
+Extent extentOfDim(const DimExpression &dim, const std::vector<Loop> &loops);
+
+} // namespace partita::placement
+
+#endif // PARTITA_PLACEMENT_LOOPS_H
