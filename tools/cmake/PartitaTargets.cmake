@@ -47,6 +47,10 @@ target_precompile_headers(PartitaPrecompiled PRIVATE
   <llvm/ADT/STLExtras.h> <llvm/ADT/StringExtras.h> <llvm/ADT/TypeSwitch.h> <llvm/Support/Error.h>
   <map> <string> <vector> <functional>)
 
+# Executables share the header that was precompiled for the libraries, and clang refuses it where one has
+# -fPIE and the other -fPIC.
+set(CMAKE_CXX_COMPILE_OPTIONS_PIE -fPIC)
+
 add_custom_target(PartitaTablegen)
 
 # TEMPORARY while several people write at once: sources that are not there yet are skipped.
