@@ -26,9 +26,7 @@ void PartitaErrorInfo::log(llvm::raw_ostream &os) const { os << error.strWithNot
 
 std::error_code PartitaErrorInfo::convertToErrorCode() const { return llvm::inconvertibleErrorCode(); }
 
-llvm::Error partita::makeError(PartitaError error) {
-  return llvm::make_error<PartitaErrorInfo>(std::move(error));
-}
+llvm::Error partita::makeError(PartitaError error) { return llvm::make_error<PartitaErrorInfo>(std::move(error)); }
 
 llvm::Error partita::makeError(llvm::StringRef code, const llvm::Twine &message) {
   return makeError(PartitaError{code.str(), message.str(), {}});
@@ -63,15 +61,14 @@ PartitaError partita::takeError(llvm::Error error, llvm::StringRef fallbackCode)
   return result;
 }
 
-std::vector<std::string> partita::findNearestNames(llvm::StringRef wanted,
-                                                   const std::vector<std::string> &candidates, size_t limit) {
+std::vector<std::string> partita::findNearestNames(llvm::StringRef wanted, const std::vector<std::string> &candidates,
+                                                   size_t limit) {
   // A third of the letters may differ: more would suggest names that have nothing to do with the wanted one.
-  unsigned allowed = std::max<unsigned>(1, wanted.size() / 3);
+  unsigned allowed = std::max<unsigned>(1, (wanted.size() + 2) / 3);
   std::string lower = wanted.lower();
   std::vector<std::pair<unsigned, size_t>> near; // distance, position in candidates
   for (size_t i = 0; i < candidates.size(); ++i) {
-    unsigned distance =
-        llvm::StringRef(lower).edit_distance(llvm::StringRef(candidates[i]).lower(), true, allowed);
+    unsigned distance = llvm::StringRef(lower).edit_distance(llvm::StringRef(candidates[i]).lower(), true, allowed);
     if (distance <= allowed)
       near.emplace_back(distance, i);
   }

@@ -16,6 +16,15 @@
 using namespace partita;
 
 namespace {
+/// At most about `most` bytes of `text`, without cutting a character in two.
+std::string shorten(llvm::StringRef text, size_t most) {
+  if (text.size() <= most)
+    return text.str();
+  while (most > 0 && (text[most] & 0xc0) == 0x80)
+    --most;
+  return (text.take_front(most) + "...").str();
+}
+
 /// Builds the value bottom-up: one open container for each level, at most `limits.depth` of them.
 class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
 public:
@@ -37,12 +46,12 @@ public:
   }
   bool end_object() override;
   bool parse_error(std::size_t position, const std::string &, const nlohmann::json::exception &error) override {
-    mistakePosition = position;
+    mistakePosition = position > 0 ? position - 1 : 0; // it counts the byte that does not fit
     std::string text = error.what();
     // "[json.exception...] parse error at line 1, column 2: syntax error ...": the place is said our way.
     size_t place = text.find("column ");
     size_t colon = text.find(": ", place == std::string::npos ? 0 : place);
-    return refuse(colon == std::string::npos ? text : text.substr(colon + 2));
+    return refuse(shorten(colon == std::string::npos ? text : text.substr(colon + 2), 200));
   }
 
   std::string mistake;
@@ -99,20 +108,16 @@ bool JsonBuilder::end_object() {
   return close(JsonValue::makeObjectOf(std::move(members)));
 }
 
-std::string describePlace(llvm::StringRef text, size_t position) {
-  llvm::StringRef before = text.take_front(position);
-  size_t line = before.count('\n') + 1;
-  size_t lineStart = before.rfind('\n');
-  size_t column = lineStart == llvm::StringRef::npos ? before.size() : before.size() - lineStart - 1;
-  return "line " + std::to_string(line) + ", column " + std::to_string(std::max<size_t>(1, column));
+/// Line and column, counted in bytes from 1, of the byte at `offset`.
+std::string describePlace(llvm::StringRef text, size_t offset) {
+  llvm::StringRef before = text.take_front(offset);
+  size_t lineEnd = before.rfind('\n');
+  size_t column = lineEnd == llvm::StringRef::npos ? before.size() + 1 : before.size() - lineEnd;
+  return "line " + std::to_string(before.count('\n') + 1) + ", column " + std::to_string(column);
 }
 } // namespace
 
-std::string partita::quoteForMessage(llvm::StringRef text) {
-  constexpr size_t most = 60;
-  std::string shortened = text.size() <= most ? text.str() : (text.take_front(most) + "...").str();
-  return JsonValue(shortened).compactStr();
-}
+std::string partita::quoteForMessage(llvm::StringRef text) { return JsonValue(shorten(text, 60)).compactStr(); }
 
 llvm::Error partita::parseJsonText(llvm::StringRef text, llvm::StringRef fileName, const JsonLimits &limits,
                                    JsonValue &root) {
@@ -121,10 +126,12 @@ llvm::Error partita::parseJsonText(llvm::StringRef text, llvm::StringRef fileNam
                                        llvm::Twine(limits.textBytes) + " are read");
   size_t badByte = 0;
   if (!llvm::json::isUTF8(text, &badByte))
-    return makeError("E-BAD-FILE", fileName + ": " + describePlace(text, badByte + 1) +
+    return makeError("E-BAD-FILE", fileName + ": " + describePlace(text, badByte) +
                                        ": expected UTF-8 text, got a byte that is not part of a character");
+  // The parser takes a zero byte for the end of the text and would not look at what follows.
+  if (size_t zero = text.find('\0'); zero != llvm::StringRef::npos)
+    return makeError("E-BAD-FILE", fileName + ": " + describePlace(text, zero) + ": got a zero byte");
   JsonBuilder builder(limits, root);
-  // Ends are given explicitly: a text with a zero byte is then an error at that byte, not a shorter text.
   if (nlohmann::json::sax_parse(text.begin(), text.end(), &builder) && builder.mistake.empty())
     return llvm::Error::success();
   std::string place = builder.mistakePosition ? describePlace(text, *builder.mistakePosition) + ": " : "";

@@ -99,10 +99,10 @@ std::vector<JsonReader> JsonReader::elements(size_t least, size_t most) const {
   if (!isArray()) {
     failExpected("an array");
   } else if (count < least || count > most) {
-    std::string range = least == most                                  ? "of " + std::to_string(least)
-                        : most == std::numeric_limits<size_t>::max() ? "of at least " + std::to_string(least)
-                                                                     : "of " + std::to_string(least) + " to " +
-                                                                           std::to_string(most);
+    std::string range = least == most ? "of " + std::to_string(least)
+                        : most == std::numeric_limits<size_t>::max()
+                            ? "of at least " + std::to_string(least)
+                            : "of " + std::to_string(least) + " to " + std::to_string(most);
     failExpected("an array " + range);
   } else {
     for (size_t i = 0; i < count; ++i)

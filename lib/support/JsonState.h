@@ -37,7 +37,7 @@ struct JsonState {
 /// Parses `text` within `limits` into `root`, or says what is wrong with it, with line and column.
 llvm::Error parseJsonText(llvm::StringRef text, llvm::StringRef fileName, const JsonLimits &limits, JsonValue &root);
 
-/// A string as messages quote it: in quotation marks, escaped, shortened in the middle of long ones.
+/// A string as messages quote it: in quotation marks, escaped, long ones shortened.
 std::string quoteForMessage(llvm::StringRef text);
 
 } // namespace partita

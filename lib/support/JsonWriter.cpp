@@ -117,16 +117,17 @@ void writeLines(const JsonValue &value, size_t column, size_t indent, bool isRoo
     out += isFirst ? "\n" : ",\n";
     isFirst = false;
     out += margin;
+    // One column is kept for the comma.
     writeLines(element, margin.size() + 1, indent + 2, false, out);
   }
   for (const JsonMember &member : value.members()) {
     out += isFirst ? "\n" : ",\n";
     isFirst = false;
-    size_t lineStart = out.size() + 1;
+    size_t lineStart = out.size();
     out += margin;
     writeString(member.name, out);
     out += ": ";
-    writeLines(member.value, out.size() - lineStart + 2, indent + 2, false, out);
+    writeLines(member.value, out.size() - lineStart + 1, indent + 2, false, out);
   }
   out += "\n" + std::string(indent, ' ') + (isArray ? "]" : "}");
 }
