@@ -22,6 +22,7 @@ build: setup
 	cmake --build --preset release --parallel $(JOBS)
 
 format:
+	tools/dev/check-license --fix
 	tools/dev/check-format --fix
 
 tidy: build
