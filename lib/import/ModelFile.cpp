@@ -4,8 +4,6 @@
 #include "WireScan.h"
 #include "partita/support/Error.h"
 
-#include "llvm/Support/FileSystem.h"
-
 using namespace partita;
 using namespace partita::import;
 
@@ -34,33 +32,19 @@ llvm::Expected<int64_t> checkVersions(const onnx::Model &model, llvm::StringRef 
 }
 } // namespace
 
-llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>> partita::import::mapRegularFile(llvm::StringRef path) {
-  llvm::sys::fs::file_status status;
-  std::error_code code = llvm::sys::fs::status(path, status);
-  if (code)
-    return makeError("E-BAD-FILE", "cannot read '" + path + "': " + code.message());
-  // A pipe or device may never end.
-  if (!llvm::sys::fs::is_regular_file(status))
-    return makeError("E-BAD-FILE", "'" + path + "' is not a regular file");
-  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
-  if (!buffer)
-    return makeError("E-BAD-FILE", "cannot read '" + path + "': " + buffer.getError().message());
-  return std::move(*buffer);
-}
-
 llvm::Expected<ModelFile> ModelFile::open(llvm::StringRef path) {
   ModelFile file;
   file.path = path.str();
-  auto buffer = mapRegularFile(path);
-  if (!buffer)
-    return buffer.takeError();
-  file.buffer = std::move(*buffer);
-  if (file.buffer->getBufferSize() == 0)
+  llvm::Expected<MappedFile> mapped = MappedFile::open(path);
+  if (!mapped)
+    return mapped.takeError();
+  file.mapped.emplace(std::move(*mapped));
+  if (file.mapped->size() == 0)
     return makeError("E-BAD-FILE", "'" + path + "' is empty");
-  llvm::Expected<std::string> trimmed = trimPayloads(file.buffer->getBuffer());
+  llvm::Expected<std::string> trimmed = trimPayloads(file.getBytes());
   if (!trimmed)
-    return makeError("E-BAD-FILE", "'" + path + "' is not a readable ONNX model: " +
-                                       takeError(trimmed.takeError()).message);
+    return makeError("E-BAD-FILE",
+                     "'" + path + "' is not a readable ONNX model: " + takeError(trimmed.takeError()).message);
   file.model = std::make_unique<onnx::Model>();
   if (!file.model->ParseFromString(*trimmed))
     return makeError("E-BAD-FILE", "'" + path + "' is not an ONNX model: a field does not have the format's type");

@@ -13,10 +13,12 @@
 
 #include "OnnxSchema.h"
 
+#include "partita/support/File.h"
+
 #include "llvm/Support/Error.h"
-#include "llvm/Support/MemoryBuffer.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace partita::import {
@@ -29,19 +31,16 @@ public:
 
   const std::string &getPath() const { return path; }
   const onnx::Model &getModel() const { return *model; }
-  llvm::StringRef getBytes() const { return buffer->getBuffer(); }
+  llvm::StringRef getBytes() const { return mapped->text(); }
   /// The version of the default operator set.
   int64_t getOpset() const { return opset; }
 
 private:
   std::string path;
-  std::unique_ptr<llvm::MemoryBuffer> buffer;
+  std::optional<MappedFile> mapped;
   std::unique_ptr<onnx::Model> model;
   int64_t opset = 0;
 };
-
-/// The file mapped read-only (small files are read). E-BAD-FILE where it is missing, unreadable, not regular.
-llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>> mapRegularFile(llvm::StringRef path);
 
 } // namespace partita::import
 

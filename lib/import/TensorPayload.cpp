@@ -5,6 +5,7 @@
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 
 using namespace partita;
@@ -67,8 +68,7 @@ llvm::Error fail(const onnx::Tensor &tensor, const llvm::Twine &what) {
 }
 
 /// Appends the lowest `bits` of each value, little-endian.
-template <typename Values>
-void appendElements(std::string &out, const Values &values, unsigned bits) {
+template <typename Values> void appendElements(std::string &out, const Values &values, unsigned bits) {
   for (auto value : values) {
     uint64_t word = 0;
     static_assert(sizeof(value) <= sizeof(word));
@@ -125,14 +125,17 @@ llvm::Expected<Payload> locateExternal(const ModelFile &file, const onnx::Tensor
   for (const onnx::Property &property : tensor.external_data()) {
     if (property.key() == "location")
       location = property.value();
-    uint64_t *number = property.key() == "offset" ? &payload.offset : property.key() == "length" ? &payload.bytes : nullptr;
+    uint64_t *number = property.key() == "offset"   ? &payload.offset
+                       : property.key() == "length" ? &payload.bytes
+                                                    : nullptr;
     if (number && !llvm::to_integer(property.value(), *number, 10))
       return fail(tensor, "external data with " + llvm::Twine(property.key()) + " '" + property.value() + "'");
   }
   if (llvm::Error error = checkLocation(tensor, location))
     return error;
   if (payload.bytes != expected)
-    return fail(tensor, "external data of " + llvm::Twine(payload.bytes) + " bytes; its shape needs " + llvm::Twine(expected));
+    return fail(tensor,
+                "external data of " + llvm::Twine(payload.bytes) + " bytes; its shape needs " + llvm::Twine(expected));
   llvm::SmallString<128> path(llvm::sys::path::parent_path(file.getPath()));
   llvm::sys::path::append(path, location);
   payload.path = path.str().str();
@@ -142,8 +145,8 @@ llvm::Expected<Payload> locateExternal(const ModelFile &file, const onnx::Tensor
   if (!llvm::sys::fs::is_regular_file(status))
     return fail(tensor, "its data in '" + path + "' is not a regular file");
   if (payload.offset > status.getSize() || payload.bytes > status.getSize() - payload.offset)
-    return fail(tensor, "bytes " + llvm::Twine(payload.offset) + " to " + llvm::Twine(payload.offset + payload.bytes) + " of '" +
-                            path + "', which has only " + llvm::Twine(status.getSize()));
+    return fail(tensor, "bytes " + llvm::Twine(payload.offset) + " to " + llvm::Twine(payload.offset + payload.bytes) +
+                            " of '" + path + "', which has only " + llvm::Twine(status.getSize()));
   return payload;
 }
 
@@ -190,8 +193,8 @@ llvm::Expected<Payload> partita::import::locatePayload(const ModelFile &file, co
 
 llvm::Expected<std::string> partita::import::readPayload(const Payload &payload, uint64_t limit) {
   if (payload.bytes > limit)
-    return makeError("E-BAD-FILE", "a table of " + llvm::Twine(payload.bytes) + " bytes; at most " + llvm::Twine(limit) +
-                                       " are read while importing");
+    return makeError("E-BAD-FILE", "a table of " + llvm::Twine(payload.bytes) + " bytes; at most " +
+                                       llvm::Twine(limit) + " are read while importing");
   if (payload.place == Payload::Inline)
     return payload.inlineBytes;
   if (payload.place == Payload::Missing)

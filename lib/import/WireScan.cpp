@@ -21,9 +21,15 @@ constexpr uint64_t mappedOffsetField = 2001, mappedBytesField = 2002;
 Message getChild(Message message, uint64_t field) {
   switch (message) {
   case Message::Model:
-    return field == 7 ? Message::Graph : field == 20 ? Message::Training : field == 25 ? Message::Function : Message::Opaque;
+    return field == 7    ? Message::Graph
+           : field == 20 ? Message::Training
+           : field == 25 ? Message::Function
+                         : Message::Opaque;
   case Message::Graph:
-    return field == 1 ? Message::Node : field == 5 ? Message::Tensor : field == 15 ? Message::SparseTensor : Message::Opaque;
+    return field == 1    ? Message::Node
+           : field == 5  ? Message::Tensor
+           : field == 15 ? Message::SparseTensor
+                         : Message::Opaque;
   case Message::Function:
     return field == 7 ? Message::Node : field == 11 ? Message::Attribute : Message::Opaque;
   case Message::Node:
