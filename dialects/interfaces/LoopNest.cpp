@@ -61,8 +61,7 @@ std::string checkLoopNest(const LoopNest &nest, TypeRange operandTypes, TypeRang
   if (nest.operands.size() != operandTypes.size() || nest.results.size() != resultTypes.size())
     return "SPLIT-1: indexing does not run parallel to operands and results";
   for (auto [index, pair] : llvm::enumerate(llvm::zip(nest.operands, operandTypes)))
-    if (auto problem =
-            checkValue(nest, std::get<0>(pair), std::get<1>(pair), "operand " + std::to_string(index));
+    if (auto problem = checkValue(nest, std::get<0>(pair), std::get<1>(pair), "operand " + std::to_string(index));
         !problem.empty())
       return problem;
   for (auto [index, pair] : llvm::enumerate(llvm::zip(nest.results, resultTypes)))

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Syntax and verifiers of the plan attributes.
-#include "partita/dialects/plan/Plan.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "partita/dialects/plan/Plan.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include <set>
 
@@ -121,8 +121,8 @@ Attribute MeshAttr::parse(AsmParser &parser, Type) {
     return success(static_cast<bool>(axes.back()));
   };
   if (parser.parseLess() || parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, parseAxis) ||
-      parser.parseComma() || parser.parseKeyword("devices") || parser.parseEqual() ||
-      parseDevices(parser, devices) || parser.parseGreater())
+      parser.parseComma() || parser.parseKeyword("devices") || parser.parseEqual() || parseDevices(parser, devices) ||
+      parser.parseGreater())
     return {};
   return parser.getChecked<MeshAttr>(parser.getContext(), axes, devices);
 }

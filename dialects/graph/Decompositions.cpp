@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Composites spelled in small ops. These are also how a composite is split along the dim it normalises: the values that
+// cross ranks are then partial sums and maxima.
+#include "mlir/IR/Builders.h"
+#include "partita/dialects/graph/Support.h"
+
+using namespace mlir;
+using namespace partita;
+using namespace partita::graph;
+
+namespace {
+
+/// Writes small ops named NAME/part.
+class SmallOps {
+public:
+  SmallOps(OpBuilder &builder, Operation *op) : builder(builder), location(op->getLoc()), name(getModelName(op)) {}
+
+  StringAttr part(StringRef suffix) { return builder.getStringAttr(name + "/" + suffix); }
+
+  Value unary(StringRef suffix, ElementwiseKind kind, Value x) {
+    return ElementwiseOp::create(builder, location, x.getType(), part(suffix), kind, ValueRange{x});
+  }
+
+  Value binary(StringRef suffix, ElementwiseKind kind, Value a, Value b) {
+    return ElementwiseOp::create(builder, location, a.getType(), part(suffix), kind, ValueRange{a, b});
+  }
+
+  Value reduce(StringRef suffix, ReduceKind kind, Value x, ArrayRef<int64_t> dims) {
+    auto type = tensorType(x);
+    SmallVector<DimSize> kept;
+    for (int64_t dim = 0; dim < type.getRank(); ++dim)
+      if (!llvm::is_contained(dims, dim))
+        kept.push_back(getDimSize(type, dim).value_or(DimSize(0)));
+    return ReduceOp::create(builder, location, getTensorType(kept, type.getElementType()), part(suffix), kind, x, dims);
+  }
+
+  Value broadcast(StringRef suffix, Value x, RankedTensorType like, ArrayRef<int64_t> dims) {
+    return BroadcastOp::create(builder, location, like, part(suffix), x, dims);
+  }
+
+  /// The scalar `value`, repeated to the type of `like`.
+  Value splat(StringRef suffix, double value, RankedTensorType like) {
+    auto element = cast<FloatType>(like.getElementType());
+    auto scalar = RankedTensorType::get({}, element);
+    APFloat number(value);
+    bool losesInfo;
+    number.convert(element.getFloatSemantics(), APFloat::rmNearestTiesToEven, &losesInfo);
+    Value constant = ConstantOp::create(builder, location, scalar, part((suffix + "/value").str()),
+                                        cast<ElementsAttr>(DenseElementsAttr::get(scalar, number)));
+    return broadcast(suffix, constant, like, {});
+  }
+
+  OpBuilder &builder;
+  Location location;
+  std::string name;
+};
+
+SmallVector<int64_t> dimsFrom(int64_t first, int64_t rank) {
+  SmallVector<int64_t> dims;
+  for (int64_t dim = first; dim < rank; ++dim)
+    dims.push_back(dim);
+  return dims;
+}
+
+SmallVector<int64_t> dimsBefore(int64_t end) {
+  SmallVector<int64_t> dims;
+  for (int64_t dim = 0; dim < end; ++dim)
+    dims.push_back(dim);
+  return dims;
+}
+
+} // namespace
+
+SmallVector<Value> SoftmaxOp::decompose(OpBuilder &builder) {
+  SmallOps small(builder, *this);
+  auto type = tensorType(getInput());
+  int64_t dim = getDim();
+  SmallVector<int64_t> kept = dimsBefore(dim);
+  llvm::append_range(kept, dimsFrom(dim + 1, type.getRank()));
+  Value maximum = small.reduce("max", ReduceKind::max, getInput(), {dim});
+  Value shifted =
+      small.binary("sub", ElementwiseKind::sub, getInput(), small.broadcast("max/broadcast", maximum, type, kept));
+  Value exponential = small.unary("exp", ElementwiseKind::exp, shifted);
+  Value sum = small.reduce("sum", ReduceKind::sum, exponential, {dim});
+  return {small.binary("div", ElementwiseKind::div, exponential, small.broadcast("sum/broadcast", sum, type, kept))};
+}
+
+/// x * rsqrt(mean(x^2) + epsilon), over the dims from axis on. The count is that of the global value.
+static Value normalise(SmallOps &small, Value x, int64_t axis, double epsilon) {
+  auto type = tensorType(x);
+  SmallVector<int64_t> inner = dimsFrom(axis, type.getRank()), outer = dimsBefore(axis);
+  double count = 1;
+  for (int64_t dim : inner)
+    count *= static_cast<double>(type.getDimSize(dim));
+  Value squared = small.binary("square", ElementwiseKind::mul, x, x);
+  Value sum = small.reduce("square_sum", ReduceKind::sum, squared, inner);
+  auto rowType = tensorType(sum);
+  Value mean = small.binary("square_mean", ElementwiseKind::div, sum, small.splat("count", count, rowType));
+  Value shifted = small.binary("shift", ElementwiseKind::add, mean, small.splat("epsilon", epsilon, rowType));
+  Value factor = small.unary("rsqrt", ElementwiseKind::rsqrt, shifted);
+  return small.binary("normalise", ElementwiseKind::mul, x, small.broadcast("rsqrt/broadcast", factor, type, outer));
+}
+
+SmallVector<Value> LayerNormOp::decompose(OpBuilder &builder) {
+  SmallOps small(builder, *this);
+  auto type = tensorType(getInput());
+  int64_t axis = getAxis();
+  SmallVector<int64_t> inner = dimsFrom(axis, type.getRank()), outer = dimsBefore(axis);
+  double count = 1;
+  for (int64_t dim : inner)
+    count *= static_cast<double>(type.getDimSize(dim));
+  Value sum = small.reduce("sum", ReduceKind::sum, getInput(), inner);
+  Value mean = small.binary("mean", ElementwiseKind::div, sum, small.splat("mean_count", count, tensorType(sum)));
+  Value centred =
+      small.binary("centre", ElementwiseKind::sub, getInput(), small.broadcast("mean/broadcast", mean, type, outer));
+  Value scaled =
+      small.binary("scale", ElementwiseKind::mul, normalise(small, centred, axis, getEpsilon().convertToDouble()),
+                   small.broadcast("scale/broadcast", getScale(), type, inner));
+  if (!getBias())
+    return {scaled};
+  return {
+      small.binary("bias", ElementwiseKind::add, scaled, small.broadcast("bias/broadcast", getBias(), type, inner))};
+}
+
+SmallVector<Value> RmsNormOp::decompose(OpBuilder &builder) {
+  SmallOps small(builder, *this);
+  auto type = tensorType(getInput());
+  Value normalised = normalise(small, getInput(), getAxis(), getEpsilon().convertToDouble());
+  return {small.binary("scale", ElementwiseKind::mul, normalised,
+                       small.broadcast("scale/broadcast", getScale(), type, dimsFrom(getAxis(), type.getRank())))};
+}
+
+SmallVector<Value> BatchNormOp::decompose(OpBuilder &builder) {
+  SmallOps small(builder, *this);
+  auto type = tensorType(getInput());
+  auto row = tensorType(getVariance());
+  Value shifted = small.binary("shift", ElementwiseKind::add, getVariance(),
+                               small.splat("epsilon", getEpsilon().convertToDouble(), row));
+  Value factor =
+      small.binary("factor", ElementwiseKind::mul, small.unary("rsqrt", ElementwiseKind::rsqrt, shifted), getScale());
+  Value centred =
+      small.binary("centre", ElementwiseKind::sub, getInput(), small.broadcast("mean/broadcast", getMean(), type, {1}));
+  Value scaled =
+      small.binary("scale", ElementwiseKind::mul, centred, small.broadcast("factor/broadcast", factor, type, {1}));
+  return {small.binary("bias", ElementwiseKind::add, scaled, small.broadcast("bias/broadcast", getBias(), type, {1}))};
+}
+
+/// Causal visibility as a float mask [SQ, SK]: 0 where j <= i + SK - SQ, minus infinity elsewhere.
+static Value causalMask(SmallOps &small, const DimSize &queries, const DimSize &keys, Type element) {
+  OpBuilder &builder = small.builder;
+  auto index = getTensorType({queries, keys}, builder.getIntegerType(64, /*isSigned=*/true));
+  auto flags = getTensorType({queries, keys}, builder.getI1Type());
+  auto mask = getTensorType({queries, keys}, element);
+  Value i = IotaOp::create(builder, small.location, index, small.part("query_position"), builder.getI64IntegerAttr(0));
+  Value j = IotaOp::create(builder, small.location, index, small.part("key_position"), builder.getI64IntegerAttr(1));
+  DimSize lead = keys + queries * -1;
+  if (lead.isStatic() && lead.constant != 0) {
+    auto scalar = RankedTensorType::get({}, index.getElementType());
+    Value constant = ConstantOp::create(
+        builder, small.location, scalar, small.part("lead"),
+        cast<ElementsAttr>(DenseElementsAttr::get(scalar, APInt(64, static_cast<uint64_t>(lead.constant), true))));
+    i = small.binary("query_limit", ElementwiseKind::add, i, small.broadcast("lead/broadcast", constant, index, {}));
+  }
+  Value visible = ElementwiseOp::create(builder, small.location, flags, small.part("visible"), ElementwiseKind::le,
+                                        ValueRange{j, i});
+  Value zero = small.splat("zero", 0.0, mask);
+  Value hidden = small.splat("hidden", -std::numeric_limits<double>::infinity(), mask);
+  return ElementwiseOp::create(builder, small.location, mask, small.part("causal"), ElementwiseKind::select,
+                               ValueRange{visible, zero, hidden});
+}
+
+/// Heads are kept as [B, G, R, SQ, ...], so that every loop of the attention is a dim.
+SmallVector<Value> AttentionOp::decompose(OpBuilder &builder) {
+  SmallOps small(builder, *this);
+  auto query = tensorType(getQuery()), key = tensorType(getKey()), value = tensorType(getValue());
+  Type element = query.getElementType();
+  auto size = [](RankedTensorType type, int64_t dim) { return getDimSize(type, dim).value_or(DimSize(0)); };
+  DimSize batch = size(query, 0), groups = size(key, 1), queries = size(query, 2), keys = size(key, 2);
+  DimSize perGroup(groups.constant > 0 ? size(query, 1).constant / groups.constant : 1);
+  auto contraction = [&](StringRef suffix, Value a, Value b, StringRef spec, ArrayRef<DimSize> dims) -> Value {
+    return ContractionOp::create(builder, small.location, getTensorType(dims, element), small.part(suffix), a, b,
+                                 builder.getStringAttr(spec));
+  };
+  auto reshape = [&](StringRef suffix, Value x, ArrayRef<DimSize> dims) -> Value {
+    return ReshapeOp::create(builder, small.location, getTensorType(dims, element), small.part(suffix), x);
+  };
+  Value grouped = reshape("query", getQuery(), {batch, groups, perGroup, queries, size(query, 3)});
+  Value scores =
+      contraction("scores", grouped, getKey(), "bgrqd,bgkd->bgrqk", {batch, groups, perGroup, queries, keys});
+  auto scoreType = tensorType(scores);
+  scores = small.binary("scale", ElementwiseKind::mul, scores,
+                        small.splat("scale/factor", getScale().convertToDouble(), scoreType));
+  if (getMask()) {
+    auto mask = tensorType(getMask());
+    // Shared batch or head dims are dropped and repeated by the broadcast.
+    SmallVector<DimSize> dims;
+    SmallVector<int64_t> targets;
+    if (mask.getShape()[0] != 1) {
+      dims.push_back(batch);
+      targets.push_back(0);
+    }
+    if (mask.getShape()[1] != 1) {
+      dims.append({groups, perGroup});
+      targets.append({1, 2});
+    }
+    dims.append({queries, keys});
+    targets.append({3, 4});
+    scores =
+        small.binary("mask", ElementwiseKind::add, scores,
+                     small.broadcast("mask/broadcast", reshape("mask/heads", getMask(), dims), scoreType, targets));
+  }
+  if (getCausal())
+    scores =
+        small.binary("visible_scores", ElementwiseKind::add, scores,
+                     small.broadcast("causal/broadcast", causalMask(small, queries, keys, element), scoreType, {3, 4}));
+  Value weights = SoftmaxOp::create(builder, small.location, scoreType, small.part("softmax"), scores, 4);
+  Value heads = contraction("context", weights, getValue(), "bgrqk,bgkv->bgrqv",
+                            {batch, groups, perGroup, queries, size(value, 3)});
+  return {reshape("result", heads, {batch, size(query, 1), queries, size(value, 3)})};
+}
+
+SmallVector<Value> RotaryOp::decompose(OpBuilder &builder) {
+  SmallOps small(builder, *this);
+  auto type = tensorType(getInput());
+  int64_t depth = type.getDimSize(3);
+  SmallVector<DimSize> half;
+  for (int64_t dim = 0; dim < 3; ++dim)
+    half.push_back(getDimSize(type, dim).value_or(DimSize(0)));
+  half.push_back(DimSize(depth / 2));
+  auto halfType = getTensorType(half, type.getElementType());
+  auto slice = [&](StringRef suffix, int64_t start, int64_t stride) -> Value {
+    return SliceOp::create(builder, small.location, halfType, small.part(suffix), getInput(),
+                           ArrayRef<int64_t>{0, 0, 0, start}, ArrayRef<int64_t>{1, 1, 1, stride});
+  };
+  Value first = slice("first", 0, getInterleaved() ? 2 : 1);
+  Value second = slice("second", getInterleaved() ? 1 : depth / 2, getInterleaved() ? 2 : 1);
+  Value cosine = small.broadcast("cosine", getCosine(), halfType, {2, 3});
+  Value sine = small.broadcast("sine", getSine(), halfType, {2, 3});
+  auto mul = [&](StringRef suffix, Value a, Value b) { return small.binary(suffix, ElementwiseKind::mul, a, b); };
+  Value low =
+      small.binary("low", ElementwiseKind::sub, mul("first_cosine", first, cosine), mul("second_sine", second, sine));
+  Value high =
+      small.binary("high", ElementwiseKind::add, mul("first_sine", first, sine), mul("second_cosine", second, cosine));
+  if (!getInterleaved())
+    return {
+        ConcatOp::create(builder, small.location, type, small.part("result"), ValueRange{low, high}, 3).getResult()};
+  // Interleave through a trailing dim of two.
+  SmallVector<DimSize> pair = half;
+  pair.push_back(DimSize(1));
+  auto column = getTensorType(pair, type.getElementType());
+  pair.back() = DimSize(2);
+  auto pairs = getTensorType(pair, type.getElementType());
+  Value lows = ReshapeOp::create(builder, small.location, column, small.part("low_column"), low);
+  Value highs = ReshapeOp::create(builder, small.location, column, small.part("high_column"), high);
+  Value joined = ConcatOp::create(builder, small.location, pairs, small.part("pairs"), ValueRange{lows, highs}, 4);
+  return {ReshapeOp::create(builder, small.location, type, small.part("result"), joined).getResult()};
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Shared by the op files of this folder: shape checks that hold for whole and for local types alike.
+#ifndef PARTITA_DIALECTS_GRAPH_SUPPORT_H
+#define PARTITA_DIALECTS_GRAPH_SUPPORT_H
+
+#include "partita/dialects/graph/Graph.h"
+
+namespace partita::graph {
+
+/// False only when both extents are known and differ (a `?` of a local type is checked against its part elsewhere).
+bool mayBeEqual(mlir::RankedTensorType a, int64_t dimOfA, mlir::RankedTensorType b, int64_t dimOfB);
+
+/// Rule GRAPH-1: `type` has the rank of `like` and extents that may be equal; a mismatch is reported at `op`.
+mlir::LogicalResult verifySameShape(mlir::Operation *op, mlir::RankedTensorType type, mlir::RankedTensorType like,
+                                    llvm::StringRef what);
+
+/// Rule GRAPH-2: element types are the same.
+mlir::LogicalResult verifySameElement(mlir::Operation *op, mlir::RankedTensorType a, mlir::RankedTensorType b);
+
+/// Rule GRAPH-3: `dim` lies in [0, rank).
+mlir::LogicalResult verifyDim(mlir::Operation *op, int64_t dim, int64_t rank);
+
+/// Rule GRAPH-4: an extent equals `expected` where it is static.
+mlir::LogicalResult verifyExtent(mlir::Operation *op, mlir::RankedTensorType type, int64_t dim, int64_t expected);
+
+/// The loops of a value whose dims are parallel except those for which `reasonFor(dim)` is not empty.
+LoopNest dimwiseLoopNest(mlir::RankedTensorType type, llvm::function_ref<std::string(int64_t)> reasonFor);
+
+/// Product of extents as a double (no overflow).
+double product(llvm::ArrayRef<int64_t> extents);
+
+inline mlir::RankedTensorType tensorType(mlir::Value value) {
+  return llvm::cast<mlir::RankedTensorType>(value.getType());
+}
+
+} // namespace partita::graph
+
+#endif
