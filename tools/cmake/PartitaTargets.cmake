@@ -39,6 +39,8 @@ target_link_libraries(PartitaMLIROptions INTERFACE PartitaOptions)
 file(WRITE ${CMAKE_BINARY_DIR}/PrecompiledAnchor.cpp "// Carries the precompiled header.\n")
 add_library(PartitaPrecompiled OBJECT ${CMAKE_BINARY_DIR}/PrecompiledAnchor.cpp)
 target_link_libraries(PartitaPrecompiled PRIVATE PartitaMLIROptions)
+# Without timestamps in it the header is the same bytes at every build, so that ccache finds what was built on it.
+target_compile_options(PartitaPrecompiled PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
 target_precompile_headers(PartitaPrecompiled PRIVATE
   <mlir/IR/Builders.h> <mlir/IR/BuiltinAttributes.h> <mlir/IR/BuiltinOps.h> <mlir/IR/BuiltinTypes.h>
   <mlir/IR/Dialect.h> <mlir/IR/DialectImplementation.h> <mlir/IR/OpImplementation.h> <mlir/IR/PatternMatch.h>
