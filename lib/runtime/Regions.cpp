@@ -115,8 +115,8 @@ void reduceSame(ReductionKind kind, const Box &region, const std::vector<ConstRe
 }
 
 template <typename Bits>
-void reduceSmallFloats(ElementType type, ReductionKind kind, const Box &region,
-                       const std::vector<ConstRegion> &sources, void *destination, const Box &destinationBox) {
+void reduceSmallFloats(ElementType type, ReductionKind kind, const Box &region, const std::vector<ConstRegion> &sources,
+                       void *destination, const Box &destinationBox) {
   reduceRows<Bits, float>(
       kind, region, sources, destination, destinationBox, [type](Bits bits) { return decodeSmallFloat(type, bits); },
       [type](float value) { return Bits(encodeSmallFloat(type, value)); });

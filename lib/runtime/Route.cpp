@@ -92,9 +92,8 @@ Route planRoute(const RouteEnd &source, const RouteEnd &destination, int64_t mem
   route.elementType = source.layout.elementType;
   if (!source.layout.partial.empty())
     route.reduction = source.layout.partial[0].kind;
-  route.destinationBox =
-      localBox(destination.layout, destination.stage.axes,
-               memberCoordinates(destination.stage, member, destination.microBatch).data(), symbols);
+  route.destinationBox = localBox(destination.layout, destination.stage.axes,
+                                  memberCoordinates(destination.stage, member, destination.microBatch).data(), symbols);
   std::vector<AxisRole> roles = axisRoles(stage, source.layout, destination.layout, sameStage);
   std::vector<int64_t> coordinates = sameStage ? memberCoordinates(stage, member, source.microBatch)
                                                : chooseReplica(source, destination, member, roles);

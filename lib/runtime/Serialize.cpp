@@ -17,9 +17,7 @@ template <typename A> void describe(A &archive, Symbol &symbol) {
 }
 template <typename A> void describe(A &archive, Extent &extent) { archive(extent.constant, extent.coefficients); }
 template <typename A> void describe(A &archive, Split &split) { archive(split.axis, split.unit); }
-template <typename A> void describe(A &archive, Dimension &dimension) {
-  archive(dimension.extent, dimension.splits);
-}
+template <typename A> void describe(A &archive, Dimension &dimension) { archive(dimension.extent, dimension.splits); }
 template <typename A> void describe(A &archive, PartialAxis &partial) {
   archive(partial.axis);
   archive.enumeration(partial.kind, ReductionKind::logicalOr);
@@ -59,9 +57,7 @@ template <typename A> void describe(A &archive, Input &input) {
   archive.enumeration(input.elementType, ElementType::boolean);
   archive(input.shape, input.maximum, input.uses);
 }
-template <typename A> void describe(A &archive, Output &output) {
-  archive(output.name, output.stage, output.buffer);
-}
+template <typename A> void describe(A &archive, Output &output) { archive(output.name, output.stage, output.buffer); }
 template <typename A> void describe(A &archive, Weight &weight) {
   archive(weight.name, weight.stage, weight.buffer, weight.beforeCall);
   archive.enumeration(weight.source, WeightSource::generated);
@@ -75,8 +71,7 @@ template <typename A> void describe(A &archive, Collective &collective) {
   archive(collective.from, collective.to, collective.node);
 }
 template <typename A> void describe(A &archive, Channel &channel) {
-  archive(channel.sourceStage, channel.sourceBuffer, channel.destinationStage, channel.destinationBuffer,
-          channel.node);
+  archive(channel.sourceStage, channel.sourceBuffer, channel.destinationStage, channel.destinationBuffer, channel.node);
 }
 template <typename A> void describe(A &archive, Prediction &predicted) {
   archive(predicted.stepSeconds, predicted.arenaBytes);

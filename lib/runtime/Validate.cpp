@@ -176,7 +176,8 @@ private:
       int64_t time = 1;
       for (const Axis &axis : stage.axes)
         time *= axis.kind == AxisKind::time ? axis.size : 1;
-      require(std::count(stage.devices.begin(), stage.devices.end(), rank) == 1, what + " has an event of another's stage");
+      require(std::count(stage.devices.begin(), stage.devices.end(), rank) == 1,
+              what + " has an event of another's stage");
       require(event.microBatch >= 0 && event.microBatch < time, what + " has an event of an unknown micro-batch");
       for (const Buffer &buffer : stage.buffers)
         require(buffer.slotStride == 0 || event.slot < buffer.slots, what + " has an event of an unknown slot");
@@ -214,8 +215,8 @@ private:
   bool sameExtent(const Extent &a, const Extent &b) {
     bool same = a.constant == b.constant;
     for (size_t i = 0; i < bounds.size(); ++i)
-      same = same && (i < a.coefficients.size() ? a.coefficients[i] : 0) ==
-                         (i < b.coefficients.size() ? b.coefficients[i] : 0);
+      same = same &&
+             (i < a.coefficients.size() ? a.coefficients[i] : 0) == (i < b.coefficients.size() ? b.coefficients[i] : 0);
     return same;
   }
 

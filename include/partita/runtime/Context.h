@@ -49,8 +49,8 @@ void partita_collective_wait(partita_context *context, int64_t id);
 /// Calls `body` once for each of the subranges of [begin, end) that start at begin + k * grain, in any
 /// order and on any of the rank's threads; returns when all are done. The subranges do not depend on the
 /// number of threads, so neither do the results. Not to be called from a body.
-void partita_parallel_for(partita_context *context, int64_t begin, int64_t end, int64_t grain,
-                          partita_loop_body body, void *data);
+void partita_parallel_for(partita_context *context, int64_t begin, int64_t end, int64_t grain, partita_loop_body body,
+                          void *data);
 
 /// Reports that the rank cannot go on (an index out of range ...): `message` becomes the error of the
 /// whole run, every other rank is woken. Returns; the function should then return too.

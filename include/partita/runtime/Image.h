@@ -159,7 +159,7 @@ struct Stage {
   std::string name;
   std::vector<Axis> axes;
   std::vector<int64_t> devices; ///< Indices into Image::devices.
-  uint64_t arenaBytes = 0; ///< This stage's part of a rank's arena; stages on one rank lie one after another.
+  uint64_t arenaBytes = 0;      ///< This stage's part of a rank's arena; stages on one rank lie one after another.
   std::vector<Buffer> buffers;
   std::vector<CallList> calls; ///< At most one list per event kind.
 };

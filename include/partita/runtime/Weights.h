@@ -1,0 +1,46 @@
+// Weights: from files to the boxes of the ranks. Files are mapped, each rank copies only what it holds,
+// and the pages go back to the system.
+//
+// Worked example: w[4, 5] at byte 128 of "m.onnx", columns split over two ranks. Rank 1 copies four rows
+// of [3, 5) into its arena. With --weights other.onnx the same bytes come from there, if its size and the
+// checksum of its tensor table agree with what the program was compiled with.
+#ifndef PARTITA_RUNTIME_WEIGHTS_H
+#define PARTITA_RUNTIME_WEIGHTS_H
+
+#include "partita/runtime/Box.h"
+#include "partita/runtime/Npy.h"
+
+namespace partita::runtime {
+
+/// FNV-1a over the place (offset, bytes) and the first and last 64 bytes of every tensor that the image
+/// takes from file `file`, ordered by place: it notices another model of the same size without reading
+/// gigabytes. `data` is the whole file. Never 0. The tensors must lie inside of the file.
+uint64_t tensorTableChecksum(const Image &image, int64_t file, const void *data, uint64_t size);
+
+/// Element `index` (global, row-major) of what is drawn from (seed, name): floats uniform in [-scale,
+/// scale], integers uniform in [0, scale], booleans 0 or 1. Independent of how the tensor is split.
+/// Writes elementBytes(type) bytes.
+void drawElement(ElementType type, uint64_t key, int64_t index, double scale, void *element);
+
+/// The key of drawElement() for a tensor.
+uint64_t drawingKey(uint64_t seed, const std::string &name);
+
+class WeightFiles {
+public:
+  /// Maps and checks every file of the image: at `given` if that is not empty (a file, or a folder with
+  /// files of the recorded names), else in `folder`, else at the recorded path. Errors: E-BAD-FILE when
+  /// a file is nowhere, E-WEIGHTS-MISMATCH when it is not the one the program was compiled with.
+  bool open(const Image &image, const std::string &given, const std::string &folder, std::string &error);
+
+  /// Fills `destination`, a dense tensor that holds `box`, and drops the source pages.
+  void load(const Weight &weight, ElementType type, const Box &global, const Box &box, void *destination) const;
+
+  void close() { files.clear(); }
+
+private:
+  std::vector<std::unique_ptr<MappedFile>> files;
+};
+
+} // namespace partita::runtime
+
+#endif // PARTITA_RUNTIME_WEIGHTS_H

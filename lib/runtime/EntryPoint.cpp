@@ -1,0 +1,4 @@
+// `int main` of an emitted executable: an archive member of its own, so that a library leaves it out.
+#include "partita/runtime/Main.h"
+
+int main(int argc, char **argv) { return partita_main(argc, argv); }

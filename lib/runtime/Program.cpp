@@ -1,0 +1,96 @@
+// Putting a program together, and running its steps.
+#include "Rank.h"
+
+#include <algorithm>
+
+namespace partita::runtime {
+
+namespace {
+
+class LocalProgram final : public Program {
+public:
+  explicit LocalProgram(Image loaded) : loaded(std::move(loaded)), ranks(this->loaded.devices.size()) {}
+
+  bool prepare(const partita_function *table, const ProgramOptions &options, std::string &error) {
+    functions = table;
+    int64_t cores = availableCores(), count = int64_t(ranks.size());
+    threads = options.threads > 0 ? std::min(options.threads, 4 * cores)
+                                  : std::max<int64_t>(1, cores / std::max<int64_t>(count, 1));
+    bool spin = count * threads <= cores;
+    transport = makeLocalTransport(loaded, spin);
+    if (!weights.open(loaded, options.weights, options.folder, error))
+      return false;
+    for (int64_t rank = 0; rank < count; ++rank)
+      if (!ranks[size_t(rank)].prepare(loaded, rank, threads, spin, options.recordSpans, error))
+        return false;
+    if (!team.start(std::max<int64_t>(count, 1), spin, error))
+      return false;
+    Step init{loaded, functions, *transport, weights, {}, {}, {}, true};
+    for (const Symbol &symbol : loaded.symbols)
+      init.symbols.push_back(symbol.maximum);
+    if (!walk(init, error))
+      return false;
+    weights.close();
+    return true;
+  }
+
+  const Image &image() const override { return loaded; }
+  uint64_t arenaBytes(int64_t rank) const override { return ranks[size_t(rank)].arenaBytes(); }
+  int64_t threadsPerRank() const override { return threads; }
+  const std::vector<Span> &spans(int64_t rank) const override { return ranks[size_t(rank)].recordedSpans(); }
+
+  bool run(const std::vector<TensorView> &inputs, const std::vector<int64_t> &symbols, std::vector<TensorView> &outputs,
+           std::string &error) override {
+    Step step{loaded, functions, *transport, weights, symbols, inputs, {}, false};
+    outputs.clear();
+    for (size_t i = 0; i < loaded.outputs.size(); ++i) {
+      const Output &output = loaded.outputs[i];
+      const Layout &layout = loaded.stages[size_t(output.stage)].buffers[size_t(output.buffer)].layout;
+      std::vector<Extent> extents;
+      for (const Dimension &dimension : layout.dimensions)
+        extents.push_back(dimension.extent);
+      TensorView view;
+      view.elementType = layout.elementType;
+      view.shape = shapeOf(extents, symbols);
+      storage.resize(loaded.outputs.size());
+      storage[i].resize(size_t(elementCount(view.shape) * elementBytes(view.elementType)));
+      view.data = storage[i].data();
+      step.outputs.push_back(storage[i].data());
+      outputs.push_back(std::move(view));
+    }
+    return walk(step, error);
+  }
+
+private:
+  Image loaded;
+  const partita_function *functions = nullptr;
+  std::unique_ptr<Transport> transport;
+  WeightFiles weights;
+  std::vector<Rank> ranks;
+  Team team; // One member per rank.
+  int64_t threads = 1;
+  std::vector<std::vector<char>> storage; // Of the outputs, reused from step to step.
+
+  bool walk(const Step &step, std::string &error) {
+    transport->beginRun(step.symbols);
+    team.run([&](int64_t rank) {
+      if (size_t(rank) < ranks.size())
+        ranks[size_t(rank)].walk(step);
+    });
+    if (transport->failed())
+      error = transport->failure();
+    return !transport->failed();
+  }
+};
+
+} // namespace
+
+std::unique_ptr<Program> Program::create(Image image, const partita_function *functions, const ProgramOptions &options,
+                                         std::string &error) {
+  auto program = std::make_unique<LocalProgram>(std::move(image));
+  if (!program->prepare(functions, options, error))
+    return nullptr;
+  return program;
+}
+
+} // namespace partita::runtime

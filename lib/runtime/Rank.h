@@ -1,0 +1,100 @@
+// One rank at work: walks its list of events, calling generated functions and the transport.
+//
+// Worked example: {forward, stage 0, micro-batch 1, slot 1} loads the inputs' boxes of micro-batch 1 into
+// slot 1, calls every function of the stage's forward list with addresses in slot 1, and stores what the
+// rank owns of the outputs.
+#ifndef PARTITA_LIB_RUNTIME_RANK_H
+#define PARTITA_LIB_RUNTIME_RANK_H
+
+#include "partita/runtime/Program.h"
+#include "partita/runtime/Team.h"
+#include "partita/runtime/Transport.h"
+#include "partita/runtime/Weights.h"
+
+#include <chrono>
+#include <map>
+
+namespace partita::runtime {
+
+/// What all ranks of a program share during one walk; they only read it.
+struct Step {
+  const Image &image;
+  const partita_function *functions;
+  Transport &transport;
+  const WeightFiles &weights;
+  std::vector<int64_t> symbols;
+  std::vector<TensorView> inputs;
+  std::vector<char *> outputs; ///< Dense global tensors, one per output.
+  bool isInit = false;         ///< Runs the init events, otherwise all others.
+};
+
+class Rank {
+public:
+  Rank() = default;
+  Rank(const Rank &) = delete;
+  Rank &operator=(const Rank &) = delete;
+  ~Rank();
+
+  /// Reserves the arena and starts the threads of the parallel loops.
+  bool prepare(const Image &image, int64_t index, int64_t threads, bool spin, bool recordSpans, std::string &error);
+
+  /// Runs the rank's events of this step; returns early when any rank has failed.
+  void walk(const Step &step);
+
+  uint64_t arenaBytes() const { return arenaSize; }
+  const std::vector<Span> &recordedSpans() const { return spans; }
+
+  // Behind the entry points of Context.h.
+  void startCollective(int64_t id, const void *source, void *destination);
+  void waitForCollective(int64_t id);
+  void runLoop(partita_context *context, int64_t begin, int64_t end, int64_t grain, partita_loop_body body, void *data);
+  void fail(const std::string &message);
+
+private:
+  using Clock = std::chrono::steady_clock;
+
+  // What this rank is in one of its stages.
+  struct Place {
+    int64_t member = -1;
+    char *arena = nullptr;
+    std::vector<int64_t> axisSizes;
+  };
+  struct PendingSend {
+    int64_t stage, slot;
+    TransferKey key;
+  };
+
+  int64_t index = 0;
+  std::vector<Place> places; // Per stage; member -1: not in it.
+  char *arena = nullptr;
+  uint64_t arenaSize = 0;
+  Team team;
+  std::vector<Span> spans;
+  bool recordSpans = false;
+  Clock::time_point created = Clock::now();
+
+  // Of the walk, event and call under way.
+  const Step *step = nullptr;
+  const Event *event = nullptr;
+  const Call *call = nullptr;
+  std::vector<int64_t> coordinates;
+  partita_context context = {};
+  std::vector<PendingSend> pending;
+  std::map<int64_t, void *> destinations; // Of collectives in flight.
+
+  void enter(const Event &next);
+  bool execute();
+  bool runCalls(EventKind kind);
+  void loadWeights(uint64_t &next, uint64_t beforeCall);
+  void loadInputs();
+  void storeOutputs();
+  bool releaseSends(bool all);
+  TransferKey channelKey() const;
+  char *address(int64_t buffer) const;
+  double now() const { return std::chrono::duration<double>(Clock::now() - created).count(); }
+  void record(const std::string &name, double begin);
+};
+
+} // namespace partita::runtime
+
+#endif // PARTITA_LIB_RUNTIME_RANK_H

@@ -1,0 +1,159 @@
+// Finding, checking and loading weights.
+#include "partita/runtime/Weights.h"
+#include "partita/runtime/SmallFloat.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <set>
+#include <sys/stat.h>
+
+namespace partita::runtime {
+
+namespace {
+
+constexpr uint64_t fnvStart = 14695981039346656037u, fnvPrime = 1099511628211u;
+
+uint64_t hashBytes(uint64_t hash, const void *data, uint64_t count) {
+  for (uint64_t i = 0; i < count; ++i)
+    hash = (hash ^ static_cast<const unsigned char *>(data)[i]) * fnvPrime;
+  return hash;
+}
+
+// The mixing function of SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators).
+uint64_t mix(uint64_t value) {
+  value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9u;
+  value = (value ^ value >> 27) * 0x94d049bb133111ebu;
+  return value ^ value >> 31;
+}
+
+template <typename T> void store(void *element, T value) { std::memcpy(element, &value, sizeof(T)); }
+
+bool isThere(const std::string &path) {
+  struct stat status;
+  return stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+}
+
+std::string baseName(const std::string &path) { return path.substr(path.find_last_of('/') + 1); }
+
+std::string locate(const Image &image, const WeightFile &file, const std::string &given, const std::string &folder) {
+  std::string name = baseName(file.path);
+  if (!given.empty()) {
+    struct stat status;
+    bool isFolder = stat(given.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+    if (isFolder)
+      return given + "/" + name;
+    // One file given for a program that needs several: it stands for the one of its name.
+    if (image.files.size() == 1 || baseName(given) == name)
+      return given;
+  }
+  if (!folder.empty() && isThere(folder + "/" + name))
+    return folder + "/" + name;
+  return file.path;
+}
+
+} // namespace
+
+uint64_t tensorTableChecksum(const Image &image, int64_t file, const void *data, uint64_t size) {
+  std::set<std::pair<uint64_t, uint64_t>> places;
+  for (const Weight &weight : image.weights)
+    if (weight.source == WeightSource::file && weight.file == file)
+      places.insert({weight.offset, weight.bytes});
+  uint64_t hash = fnvStart;
+  for (const auto &[offset, bytes] : places) {
+    if (offset > size || bytes > size - offset)
+      continue;
+    uint64_t place[2] = {offset, bytes}, part = std::min<uint64_t>(bytes, 64);
+    const char *first = static_cast<const char *>(data) + offset;
+    hash = hashBytes(hash, place, sizeof(place));
+    hash = hashBytes(hash, first, part);
+    hash = hashBytes(hash, first + bytes - part, part);
+  }
+  return hash ? hash : 1;
+}
+
+uint64_t drawingKey(uint64_t seed, const std::string &name) {
+  return mix(hashBytes(fnvStart, name.data(), name.size()) + mix(seed + 0x9e3779b97f4a7c15u));
+}
+
+void drawElement(ElementType type, uint64_t key, int64_t index, double scale, void *element) {
+  uint64_t bits = mix(key + 0x9e3779b97f4a7c15u * uint64_t(index + 1));
+  double unit = double(bits >> 11) * 0x1p-53; // In [0, 1).
+  double real = (2 * unit - 1) * scale;
+  if (type == ElementType::f64)
+    return store(element, real);
+  if (type == ElementType::f32)
+    return store(element, float(real));
+  if (isSmallFloat(type)) {
+    uint16_t encoded = encodeSmallFloat(type, float(real));
+    return elementBytes(type) == 2 ? store(element, encoded) : store(element, uint8_t(encoded));
+  }
+  uint64_t largest = type == ElementType::boolean ? 1 : uint64_t(std::max(scale, 0.0));
+  uint64_t integer = largest == UINT64_MAX ? bits : bits % (largest + 1);
+  std::memcpy(element, &integer, size_t(elementBytes(type))); // Little-endian: the low bytes.
+}
+
+bool WeightFiles::open(const Image &image, const std::string &given, const std::string &folder, std::string &error) {
+  for (size_t i = 0; i < image.files.size(); ++i) {
+    const WeightFile &expected = image.files[i];
+    std::string path = locate(image, expected, given, folder);
+    auto file = std::make_unique<MappedFile>();
+    if (!file->open(path, error)) {
+      error += "; name the file with the weights by --weights FILE";
+      return false;
+    }
+    if (file->size() != expected.size) {
+      error = "E-WEIGHTS-MISMATCH: '" + path + "' has " + std::to_string(file->size()) +
+              " bytes, the program was compiled with a file of " + std::to_string(expected.size);
+      return false;
+    }
+    if (expected.checksum != 0 &&
+        tensorTableChecksum(image, int64_t(i), file->data(), file->size()) != expected.checksum) {
+      error = "E-WEIGHTS-MISMATCH: '" + path + "' has other tensors than the file the program was compiled with";
+      return false;
+    }
+    files.push_back(std::move(file));
+  }
+  return true;
+}
+
+namespace {
+
+// Element by element with its global row-major index.
+void draw(const Weight &weight, ElementType type, const Box &global, const Box &box, char *destination) {
+  uint64_t key = drawingKey(weight.seed, weight.name);
+  int64_t bytes = elementBytes(type), count = boxElements(box);
+  for (int64_t local = 0; local < count; ++local) {
+    int64_t rest = local, index = 0, stride = 1;
+    for (size_t d = box.size(); d-- > 0;) {
+      index += (box[d].begin + rest % box[d].length()) * stride;
+      stride *= global[d].length();
+      rest /= box[d].length();
+    }
+    drawElement(type, key, index, weight.scale, destination + local * bytes);
+  }
+}
+
+} // namespace
+
+void WeightFiles::load(const Weight &weight, ElementType type, const Box &global, const Box &box,
+                       void *destination) const {
+  int64_t bytes = elementBytes(type);
+  if (boxElements(box) == 0)
+    return;
+  if (weight.source == WeightSource::generated)
+    return draw(weight, type, global, box, static_cast<char *>(destination));
+  if (weight.source == WeightSource::constant)
+    return copyRegion(bytes, box, {weight.data.data(), global}, destination, box);
+  // In the coordinates of the global tensor, the tensor in the file begins at -start.
+  Box inFile;
+  for (size_t d = 0; d < weight.fileShape.size(); ++d) {
+    int64_t start = weight.start.empty() ? 0 : weight.start[d];
+    inFile.push_back({-start, weight.fileShape[d] - start});
+  }
+  const MappedFile &file = *files[size_t(weight.file)];
+  copyRegion(bytes, box, {file.data() + weight.offset, inFile}, destination, box);
+  file.drop(weight.offset, weight.bytes);
+}
+
+} // namespace partita::runtime
