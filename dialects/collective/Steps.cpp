@@ -14,7 +14,8 @@ using plan::PlacementAttr;
 using plan::SplitAttr;
 
 namespace {
-/// What happened to the splits of one dim: a common outer part, then what was taken away and what was added.
+/// What happened to the splits of one dim. Order is not compared here: whether what changed was innermost is a question
+/// of extents (a split that leaves everything on coordinate 0 commutes), which the placement verifier pass answers.
 struct DimChange {
   SmallVector<SplitAttr> removed, added;
 };
@@ -44,11 +45,14 @@ struct Change {
 static Change compare(PlacementAttr from, PlacementAttr to) {
   Change change;
   for (auto [before, after] : llvm::zip(from.getDims(), to.getDims())) {
-    ArrayRef<SplitAttr> a = before.getSplits(), b = after.getSplits();
-    size_t common = 0;
-    while (common < a.size() && common < b.size() && a[common] == b[common])
-      ++common;
-    change.dims.push_back({SmallVector<SplitAttr>(a.drop_front(common)), SmallVector<SplitAttr>(b.drop_front(common))});
+    DimChange dim;
+    for (SplitAttr split : before.getSplits())
+      if (!llvm::is_contained(after.getSplits(), split))
+        dim.removed.push_back(split);
+    for (SplitAttr split : after.getSplits())
+      if (!llvm::is_contained(before.getSplits(), split))
+        dim.added.push_back(split);
+    change.dims.push_back(dim);
   }
   for (plan::PartialAttr entry : from.getPartial())
     change.partialRemoved[entry.getAxis()] = entry.getKind();
@@ -79,7 +83,8 @@ static FailureOr<Change> verifyStep(Operation *op, Value input, Value result, Ar
       changed.insert(axis.str());
   for (Attribute axis : axes)
     listed.insert(cast<StringAttr>(axis).getValue().str());
-  if (changed != listed)
+  // An exchange may also change only the order of splits: it names every axis of either side.
+  if (changed != listed && !isa<ExchangeOp>(op))
     return op->emitOpError() << "STEP-2: the axes that change between " << from.getPlacement() << " and "
                              << to.getPlacement() << " are not " << axes;
   return change;
