@@ -40,15 +40,16 @@ struct StepDescription {
   int64_t sourceBytes = 0;
   int64_t resultBytes = 0;
   /// Bytes the busiest rank must send (or receive, if that is more) when every message goes straight to its reader.
-  /// With p = groupSize and the largest message between two ranks: all-gather (p-1) x source; reduce-scatter
-  /// (p-1) x result; all-to-all (p-1) x message; all-reduce 2 (p-1) x ceil(elements / p); exchange: exact.
+  /// With p = groupSize: all-gather (p-1) x source; reduce-scatter (p-1) x result; all-to-all (p-1) x the largest piece
+  /// that one rank has of another's result; all-reduce 2 (p-1) x ceil(elements / p); exchange: exact.
   int64_t busiestBytes = 0;
 };
 
 class CommunicationPrice {
 public:
   virtual ~CommunicationPrice() = default;
-  /// Seconds of one execution, >= 0; infinity forbids the step. Must depend on the description only.
+  /// Seconds of one execution, >= 0; infinity forbids the step. Must depend on the description only, and must not fall
+  /// when busiestBytes grows and nothing else changes. Sums are made in whole picoseconds.
   virtual double seconds(const StepDescription &step) const = 0;
 };
 

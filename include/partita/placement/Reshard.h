@@ -18,12 +18,18 @@
 // Several axes may go in one step (one group of ranks); their AxisKind is the same. Placements are compared in
 // canonical form, and a concentrating cut counts as innermost wherever it stands (it commutes).
 //
-// THE SPACE SEARCHED. All canonical placements in which a cut of dim d over axis a has unit 1 or a unit it has there
-// in `from` or `to`, and an axis is partial only with a kind it has in `from` or `to`. An exchange is used only
-// to reach `to` (or `to` without its partial axes). On meshes with more than three axes of size > 1, what `from` and
-// `to` have in common (outermost cuts, partial and replicated axes) stays as it is; if more than four axes move, an axis may
-// only go where it is in `from` or in `to`. Inside its space the answer is exact for any price: Dijkstra's algorithm,
-// ties broken by fewer steps, then by the lexicographic order of the path.
+// TIME. A step over time axes moves nothing between ranks: it accumulates or concatenates what the micro-batches leave.
+// A step over space axes on a value that differs between micro-batches is executed once for each of them, and all
+// executions are paid for; so gradients are accumulated first and reduced once.
+//
+// THE SPACE SEARCHED. All canonical placements in which a cut of dim d over axis a has unit 1 or a unit it has there in
+// `from` or `to` (a concentrating cut stays concentrating), an axis of kind time is only where `from` or `to` has it,
+// and an axis is partial only with a kind it has in `from` or `to`. An exchange is used only to reach `to` (or `to`
+// without its partial axes). On meshes with more than three axes of size > 1, what `from` and `to` have in common
+// (outermost cuts, partial axes) stays as it is, and of the axes that both replicate only the first are used, up to
+// three axes in all; if four to six axes move, an axis goes only where `from` or `to` has it; if more, the
+// cuts of a dim change all at once. Inside its space the answer is exact for any price: Dijkstra's algorithm on
+// integers, ties broken by fewer steps, then by the lexicographic order of the path.
 //
 //===----------------------------------------------------------------------===//
 
@@ -56,7 +62,7 @@ StepDescription describeStep(const Step &step, const Shape &shape, int64_t eleme
                              const Placement &from, const Placement &to);
 
 /// `path` starts with the canonical form of `from` and ends with that of `to`; consecutive entries are one step apart.
-/// path.size() == 1 if nothing is to be done.
+/// path.size() == 1 if nothing is to be done. `seconds` is for all executions (see TIME above).
 struct Reshard {
   std::vector<Placement> path;
   double seconds = 0;

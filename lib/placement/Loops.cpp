@@ -1,0 +1,131 @@
+//===- Loops.cpp - From split loops to placements -------------------------===//
+
+#include "partita/placement/Loops.h"
+
+#include <set>
+
+namespace partita::placement {
+
+Extent extentOfDim(const DimExpression &dim, const std::vector<Loop> &loops) {
+  if (dim.window)
+    return dim.window->extent;
+  Extent extent(dim.terms.empty() ? 0 : 1);
+  for (const auto &[loop, coefficient] : dim.terms) {
+    extent.bound *= loops[loop].extent.bound;
+    extent.symbolic |= loops[loop].extent.symbolic;
+  }
+  return extent;
+}
+
+/// True if all loops exist and a loop's coefficient is the product of the extents inside it. Only the outermost loop
+/// (besides loops of one iteration) may be symbolic: a coefficient is a number.
+static bool isMixedRadix(const DimExpression &dim, const std::vector<Loop> &loops) {
+  int64_t product = 1;
+  bool symbolic = false;
+  for (auto term = dim.terms.rbegin(); term != dim.terms.rend(); ++term) {
+    if (term->first < 0 || term->first >= static_cast<int>(loops.size()))
+      return false;
+    const Extent &extent = loops[term->first].extent;
+    if (extent.bound == 1 && !extent.symbolic)
+      continue; // Its index is always 0: any coefficient is right.
+    if (symbolic || term->second != product)
+      return false;
+    symbolic = extent.symbolic;
+    product *= extent.bound;
+  }
+  return true;
+}
+
+/// A windowed dim. Without overlap (the window is no larger than the stride) a cut of the loop is a cut of the dim.
+static std::optional<DimSplit> placementOfWindow(const DimExpression &dim, const std::vector<Loop> &loops,
+                                                 const LoopAssignment &assignment) {
+  const Window &window = *dim.window;
+  int count = static_cast<int>(loops.size());
+  if (dim.terms.size() != 1 || dim.terms[0].first < 0 || dim.terms[0].first >= count || window.kernelLoop < 0 ||
+      window.kernelLoop >= count || !assignment[window.kernelLoop].empty())
+    return std::nullopt;
+  const DimSplit &splits = assignment[dim.terms[0].first];
+  if (splits.empty())
+    return DimSplit{};
+  int64_t reach = (loops[window.kernelLoop].extent.bound - 1) * window.dilation + 1;
+  const Extent &steps = loops[dim.terms[0].first].extent;
+  // The last window must lie within the dim, and no rows may be left over that would count as further units.
+  bool tiles = window.padLow == 0 && reach <= window.stride && !steps.symbolic &&
+               window.extent > (steps.bound - 1) * window.stride && window.extent <= steps.bound * window.stride;
+  if (!tiles)
+    return std::nullopt;
+  DimSplit result = splits;
+  for (Split &split : result)
+    split.unit *= window.stride;
+  return result;
+}
+
+std::optional<DimSplit> placementOfDim(const DimExpression &dim, const std::vector<Loop> &loops,
+                                       const LoopAssignment &assignment, const Mesh &mesh) {
+  if (assignment.size() != loops.size())
+    return std::nullopt;
+  if (dim.window)
+    return placementOfWindow(dim, loops, assignment);
+  if (!isMixedRadix(dim, loops))
+    return std::nullopt;
+  DimSplit result;
+  bool single = true;
+  for (const auto &[loop, coefficient] : dim.terms) {
+    const DimSplit &splits = assignment[loop];
+    // With several outer iterations on one rank, part of an inner loop is a strided set of indices.
+    if (!splits.empty() && !single)
+      return std::nullopt;
+    const Extent &extent = loops[loop].extent;
+    bool unused = extent.bound == 1 && !extent.symbolic;
+    for (const Split &split : splits)
+      // The unit of a loop of one iteration means all of what is inside; its coefficient may be anything.
+      result.push_back({split.axis, unused ? extentOfDim(dim, loops).bound : split.unit * coefficient});
+    single &= boundOfLocalExtent(extent, splits, mesh) <= 1;
+  }
+  return result;
+}
+
+/// P3 and L7, which a loop assignment can break although each dim is sound.
+static std::optional<Placement> checked(Placement placement, const Mesh &mesh) {
+  if (findError(placement, placement.dims.size(), mesh))
+    return std::nullopt;
+  return placement;
+}
+
+std::optional<Placement> placementOfOperand(const std::vector<DimExpression> &dims, const std::vector<Loop> &loops,
+                                            const LoopAssignment &assignment, const Mesh &mesh) {
+  Placement placement;
+  for (const DimExpression &dim : dims) {
+    std::optional<DimSplit> splits = placementOfDim(dim, loops, assignment, mesh);
+    if (!splits)
+      return std::nullopt;
+    placement.dims.push_back(std::move(*splits));
+  }
+  return checked(std::move(placement), mesh);
+}
+
+std::optional<Placement> placementOfResult(const std::vector<DimExpression> &dims, const std::vector<Loop> &loops,
+                                           const LoopAssignment &assignment, const Mesh &mesh) {
+  std::optional<Placement> placement = placementOfOperand(dims, loops, assignment, mesh);
+  if (!placement)
+    return std::nullopt;
+  std::set<int> walking;
+  for (const DimExpression &dim : dims)
+    for (const auto &[loop, coefficient] : dim.terms)
+      walking.insert(loop);
+  for (std::size_t loop = 0; loop < loops.size(); ++loop) {
+    if (walking.count(static_cast<int>(loop)))
+      continue;
+    for (const Split &split : assignment[loop]) {
+      if (mesh.axes[split.axis].size == 1)
+        continue;
+      if (!loops[loop].reduction)
+        return std::nullopt;
+      if (!placement->partial.emplace(split.axis, *loops[loop].reduction).second)
+        return std::nullopt;
+    }
+  }
+  return checked(std::move(*placement), mesh);
+}
+
+} // namespace partita::placement
