@@ -79,7 +79,7 @@ llvm::Expected<std::string> partita::readFileText(llvm::StringRef path, uint64_t
   llvm::Expected<int> file = openForReading(path, status);
   if (!file)
     return file.takeError();
-  auto closeFile = llvm::make_scope_exit([&] { ::close(*file); });
+  llvm::scope_exit closeFile([&] { ::close(*file); });
   if (S_ISREG(status.st_mode) && uint64_t(status.st_size) > mostBytes)
     return makeReadError(path, "it holds " + llvm::Twine(int64_t(status.st_size)) + " bytes, at most " +
                                    llvm::Twine(mostBytes) + " are read");
@@ -137,7 +137,7 @@ llvm::Expected<MappedFile> MappedFile::open(llvm::StringRef path) {
   llvm::Expected<int> file = openForReading(path, status);
   if (!file)
     return file.takeError();
-  auto closeFile = llvm::make_scope_exit([&] { ::close(*file); });
+  llvm::scope_exit closeFile([&] { ::close(*file); });
   if (!S_ISREG(status.st_mode))
     return makeReadError(path, "is not a plain file");
   if (status.st_size == 0)
