@@ -22,8 +22,8 @@ Image fullImage() {
   weight.fileShape = {6};
   weight.start = {2};
   image.weights.push_back(weight);
-  image.collectives = {{0, 0, CollectiveKind::allReduce, layoutOf({{5}}, {{0, ReductionKind::max}}),
-                        layoutOf({{5}}), "node"}};
+  image.collectives = {
+      {0, 0, CollectiveKind::allReduce, layoutOf({{5}}, {{0, ReductionKind::max}}), layoutOf({{5}}), "node"}};
   image.channels = {{0, 1, 0, 0, "self"}};
   return image;
 }

@@ -1,0 +1,260 @@
+// Programs of several stages: channels, slots, micro-batches, symbolic dimensions, failures, deadlocks.
+#include "ImageBuilder.h"
+
+#include <cstring>
+
+using namespace partita::runtime;
+using namespace partita::runtime::test;
+
+namespace {
+
+constexpr int64_t rows = 7, columns = 5, micro = 3;
+
+// Actual elements of the first argument, by the layout of a buffer of the stage that is told by `version`.
+const Image *current;
+int64_t localElements(partita_context *context, size_t stage, size_t buffer) {
+  const Stage &where = current->stages[stage];
+  return boxElements(localBox(where.buffers[buffer].layout, where.axes, context->coordinates, context->symbols));
+}
+
+void addOne(partita_context *context, void *const *buffers) {
+  auto *x = static_cast<const float *>(buffers[0]);
+  auto *y = static_cast<float *>(buffers[1]);
+  for (int64_t i = 0, n = localElements(context, 0, 1); i < n; ++i)
+    y[i] = x[i] + 1;
+}
+
+void doubled(partita_context *context, void *const *buffers) {
+  auto *x = static_cast<const float *>(buffers[0]);
+  auto *y = static_cast<float *>(buffers[1]);
+  for (int64_t i = 0, n = localElements(context, 1, 0); i < n; ++i)
+    y[i] = 2 * x[i];
+}
+
+void doubledUnlessRankOne(partita_context *context, void *const *buffers) {
+  if (context->coordinates[0] == 1 && context->microBatch == 1)
+    return partita_fail(context, "made to fail");
+  doubled(context, buffers);
+}
+
+// y = 2 * (x + 1) over [7, 5]: stage 0 adds on `front` ranks (columns split), stage 1 doubles on `back`
+// ranks (rows split), in three micro-batches of rows, with `slots` slots.
+Image pipelineImage(int64_t front, int64_t back, int64_t backFirst, int64_t slots) {
+  Image image;
+  image.functionCount = 2;
+  Layout byColumns = layoutOf({{rows, {1}}, {columns, {0}}}), byRows = layoutOf({{rows, {1, 0}}, {columns}});
+  Stage &first = addStage(image, "front", {{"x", front}, {"micro", micro, AxisKind::time}}, 0);
+  addBuffer(first, "x", byColumns, {}, slots);
+  addBuffer(first, "h", byColumns, {}, slots);
+  first.calls = {{EventKind::forward, {callOf(0, {0, 1}, "add")}}};
+  Stage &second = addStage(image, "back", {{"y", back}, {"micro", micro, AxisKind::time}}, backFirst);
+  addBuffer(second, "h", byRows, {}, slots);
+  addBuffer(second, "y", byRows, {}, slots);
+  second.calls = {{EventKind::forward, {callOf(1, {0, 1}, "double")}}};
+  image.inputs = {{"x", ElementType::f32, {{rows, {}}, {columns, {}}}, -1, {{0, 0}}}};
+  image.outputs = {{"y", 1, 1}};
+  image.channels = {{0, 1, 1, 0, "h"}};
+  for (int64_t m = 0; m < micro; ++m) {
+    for (int64_t rank = 0; rank < front; ++rank) {
+      addEvent(image, rank, EventKind::forward, 0, m, m % slots);
+      addEvent(image, rank, EventKind::send, 0, m, m % slots, 0);
+    }
+    for (int64_t rank = backFirst; rank < backFirst + back; ++rank) {
+      addEvent(image, rank, EventKind::receive, 1, m, m % slots, 0);
+      addEvent(image, rank, EventKind::forward, 1, m, m % slots);
+    }
+  }
+  return image;
+}
+
+TensorView inputOf(std::vector<float> &values, std::vector<int64_t> shape) {
+  values.resize(size_t(elementCount(shape)));
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] = float(i) * 0.5f;
+  return {ElementType::f32, shape, values.data(), nullptr};
+}
+
+void expectDoubled(Image image) {
+  const partita_function functions[] = {addOne, doubled};
+  std::string error;
+  ASSERT_TRUE(validateImage(image, error)) << error;
+  auto program = Program::create(std::move(image), functions, {}, error);
+  ASSERT_TRUE(program) << error;
+  current = &program->image();
+  std::vector<float> x;
+  TensorView input = inputOf(x, {rows, columns});
+  std::vector<TensorView> outputs;
+  for (int step = 0; step < 5; ++step) {
+    x[0] = float(step); // Another value each step: nothing stale may come through.
+    ASSERT_TRUE(program->run({input}, {}, outputs, error)) << error;
+    std::vector<float> y = floatsOf(outputs[0]);
+    for (size_t i = 0; i < x.size(); ++i)
+      ASSERT_EQ(y[i], 2 * (x[i] + 1)) << "step " << step << " element " << i;
+  }
+}
+
+TEST(Program, PipelinesTwoStagesOfTwoRanks) {
+  expectDoubled(pipelineImage(2, 2, 2, 1));
+  expectDoubled(pipelineImage(2, 2, 2, 2));
+}
+
+TEST(Program, PipelinesStagesOfUnequalSize) {
+  expectDoubled(pipelineImage(3, 1, 3, 2));
+  expectDoubled(pipelineImage(1, 4, 1, 3));
+  expectDoubled(pipelineImage(5, 2, 5, 1));
+}
+
+TEST(Program, PipelinesStagesThatShareDevices) {
+  expectDoubled(pipelineImage(2, 2, 0, 1));
+  expectDoubled(pipelineImage(3, 2, 1, 2));
+}
+
+TEST(Program, ReducesPartialValuesInAChannel) {
+  Image image = pipelineImage(2, 2, 2, 1);
+  // x is 5 / 2 columns wide on each rank; instead both ranks hold all of it as a summand.
+  Layout partial = layoutOf({{rows, {1}}, {columns}}, {{0, ReductionKind::sum}});
+  image.stages[0].buffers[0].layout = layoutOf({{rows, {1}}, {columns}});
+  image.stages[0].buffers[1].layout = partial;
+  const partita_function functions[] = {addOne, doubled};
+  std::string error;
+  auto program = Program::create(image, functions, {}, error);
+  ASSERT_TRUE(program) << error;
+  current = &program->image();
+  std::vector<float> x;
+  TensorView input = inputOf(x, {rows, columns});
+  std::vector<TensorView> outputs;
+  ASSERT_TRUE(program->run({input}, {}, outputs, error)) << error;
+  for (size_t i = 0; i < x.size(); ++i)
+    ASSERT_EQ(floatsOf(outputs[0])[i], 4 * (x[i] + 1));
+}
+
+TEST(Program, ReservesExactlyTheArenas) {
+  Image image = pipelineImage(3, 2, 1, 2);
+  uint64_t front = image.stages[0].arenaBytes, back = image.stages[1].arenaBytes;
+  const partita_function functions[] = {addOne, doubled};
+  std::string error;
+  auto program = Program::create(image, functions, {}, error);
+  ASSERT_TRUE(program) << error;
+  EXPECT_EQ(program->arenaBytes(0), front);
+  EXPECT_EQ(program->arenaBytes(1), front + back);
+}
+
+TEST(Program, FailureOfOneRankEndsAllAndTheNextRunIsClean) {
+  static bool armed;
+  const partita_function failing[] = {addOne, [](partita_context *context, void *const *buffers) {
+                                        (armed ? doubledUnlessRankOne : doubled)(context, buffers);
+                                      }};
+  std::string error;
+  auto program = Program::create(pipelineImage(2, 2, 2, 1), failing, {}, error);
+  ASSERT_TRUE(program) << error;
+  current = &program->image();
+  std::vector<float> x;
+  TensorView input = inputOf(x, {rows, columns});
+  std::vector<TensorView> outputs;
+  for (int round = 0; round < 20; ++round) {
+    armed = true;
+    ASSERT_FALSE(program->run({input}, {}, outputs, error));
+    EXPECT_EQ(error, "E-RUN: rank 3, stage 'back', forward, micro-batch 1, node 'double': made to fail");
+    armed = false;
+    ASSERT_TRUE(program->run({input}, {}, outputs, error)) << error;
+    EXPECT_EQ(floatsOf(outputs[0])[34], 2 * (x[34] + 1));
+  }
+}
+
+TEST(Program, ReportsADeadlockWithRanksAndNodes) {
+  Image image = pipelineImage(2, 2, 2, 1);
+  // Rank 1 never sends micro-batch 2, so both receivers wait for it.
+  image.devices[1].events.pop_back();
+  const partita_function functions[] = {addOne, doubled};
+  std::string error;
+  auto program = Program::create(image, functions, {}, error);
+  ASSERT_TRUE(program) << error;
+  current = &program->image();
+  std::vector<float> x;
+  std::vector<TensorView> outputs;
+  ASSERT_FALSE(program->run({inputOf(x, {rows, columns})}, {}, outputs, error));
+  EXPECT_EQ(error.rfind("E-DEADLOCK", 0), 0u) << error;
+  EXPECT_NE(error.find("rank 2 in fetch of channel 0 (node 'h', micro-batch 2)"), std::string::npos) << error;
+}
+
+TEST(Program, TakesSymbolicExtentsFromItsInputs) {
+  const partita_function functions[] = {scaleColumns};
+  std::string error;
+  auto program = Program::create(scaleImage(), functions, {}, error);
+  ASSERT_TRUE(program) << error;
+  std::vector<TensorView> outputs;
+  for (int64_t n : {6, 1, 5, 2, 6}) {
+    std::vector<float> x;
+    std::vector<TensorView> inputs = {inputOf(x, {n, 4})};
+    std::vector<int64_t> symbols;
+    ASSERT_TRUE(bindSymbols(program->image(), inputs, symbols, error)) << error;
+    ASSERT_TRUE(program->run(inputs, symbols, outputs, error)) << error;
+    EXPECT_EQ(outputs[0].shape, (std::vector<int64_t>{n, 4}));
+    const float scale[4] = {1, 10, 100, 1000};
+    std::vector<float> y = floatsOf(outputs[0]);
+    for (size_t i = 0; i < x.size(); ++i)
+      ASSERT_EQ(y[i], x[i] * scale[i % 4]);
+  }
+}
+
+TEST(Program, RefusesInputsThatDoNotFit) {
+  Image image = scaleImage();
+  std::vector<int64_t> symbols;
+  std::vector<float> x;
+  std::string error;
+  for (std::vector<int64_t> shape : {std::vector<int64_t>{7, 4}, {0, 4}, {3, 5}, {3}, {3, 4, 1}}) {
+    EXPECT_FALSE(bindSymbols(image, {inputOf(x, shape)}, symbols, error));
+    EXPECT_EQ(error.rfind("E-INPUT: input 'x'", 0), 0u) << error;
+  }
+  TensorView wrong = inputOf(x, {3, 4});
+  wrong.elementType = ElementType::si32;
+  EXPECT_FALSE(bindSymbols(image, {wrong}, symbols, error));
+  image.inputs.push_back({"z", ElementType::si64, {{1, {2}}}, 9, {}});
+  int64_t indices[7] = {0, 9, -10, 1, 2, 3, 4};
+  TensorView z{ElementType::si64, {7}, indices, nullptr};
+  ASSERT_TRUE(bindSymbols(image, {inputOf(x, {3, 4}), z}, symbols, error)) << error;
+  EXPECT_EQ(symbols, std::vector<int64_t>{3});
+  EXPECT_FALSE(bindSymbols(image, {inputOf(x, {4, 4}), z}, symbols, error)); // 7 = 1 + 2 * 3.
+  indices[6] = 10;
+  EXPECT_FALSE(bindSymbols(image, {inputOf(x, {3, 4}), z}, symbols, error));
+  EXPECT_NE(error.find("value 10"), std::string::npos) << error;
+}
+
+TEST(Program, ParallelLoopsCoverTheRangeInFixedPieces) {
+  static std::vector<std::atomic<int>> touched(1000);
+  static std::atomic<bool> wrong;
+  Image image;
+  image.functionCount = 1;
+  addStage(image, "one", {}, 0).calls = {{EventKind::forward, {callOf(0, {}, "")}}};
+  addEvent(image, 0, EventKind::forward, 0);
+  const partita_function functions[] = {[](partita_context *context, void *const *) {
+    partita_parallel_for(
+        context, 3, 1000, 7,
+        [](partita_context *, int64_t begin, int64_t end, void *) {
+          if ((begin - 3) % 7 != 0 || (end - begin != 7 && end != 1000))
+            wrong = true;
+          for (int64_t i = begin; i < end; ++i)
+            ++touched[size_t(i)];
+        },
+        nullptr);
+    partita_parallel_for(context, 5, 5, 0, nullptr, nullptr);
+  }};
+  for (int64_t threads : {1, 2, 4}) {
+    for (auto &count : touched)
+      count = 0;
+    std::string error;
+    ProgramOptions options;
+    options.threads = threads;
+    auto program = Program::create(image, functions, options, error);
+    ASSERT_TRUE(program) << error;
+    EXPECT_EQ(program->threadsPerRank(), threads);
+    std::vector<TensorView> outputs;
+    for (int step = 0; step < 10; ++step)
+      ASSERT_TRUE(program->run({}, {}, outputs, error)) << error;
+    for (size_t i = 0; i < 1000; ++i)
+      ASSERT_EQ(touched[i], i >= 3 ? 10 : 0);
+  }
+  EXPECT_FALSE(wrong);
+}
+
+} // namespace
