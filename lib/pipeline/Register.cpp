@@ -5,6 +5,7 @@
 #include "mlir/InitAllDialects.h"
 #include "partita/dialects/collective/Collective.h"
 #include "partita/dialects/graph/Graph.h"
+#include "partita/partition/Passes.h"
 
 using namespace mlir;
 
@@ -13,4 +14,4 @@ void partita::registerAll(DialectRegistry &registry) {
   registry.insert<PartitaDialect, graph::GraphDialect, plan::PlanDialect, collective::CollectiveDialect>();
 }
 
-void partita::registerAllPasses() {}
+void partita::registerAllPasses() { partition::registerPartitaPartitionPasses(); }

@@ -142,7 +142,8 @@ RankedTensorType getLocalType(RankedTensorType global, const Placement &placemen
 
 //===--- What loops mean for an op ----------------------------------------===//
 
-/// The axes over which some operand is partial must form one of the op's linear sets (or all of a moving op's operands).
+/// The axes over which some operand is partial must form one of the op's linear sets (or all of a moving op's
+/// operands).
 static std::optional<std::string> checkPartialFlow(const LoopNest &nest,
                                                    const std::vector<std::map<int, PartialKind>> &partialOperands,
                                                    std::map<int, PartialKind> &through) {
@@ -155,8 +156,7 @@ static std::optional<std::string> checkPartialFlow(const LoopNest &nest,
         return "operands are partial with different kinds over one axis";
     }
   for (auto &[axis, operands] : byAxis) {
-    bool linear = through[axis] == PartialKind::sum &&
-                  llvm::any_of(nest.linearOperands, [&](const auto &set) {
+    bool linear = through[axis] == PartialKind::sum && llvm::any_of(nest.linearOperands, [&](const auto &set) {
                     return std::set<unsigned>(set.begin(), set.end()) == operands;
                   });
     bool moved = nest.movesElements && operands.size() == nest.operands.size();
