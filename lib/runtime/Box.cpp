@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // The split rule and the boxes that follow from it.
 #include "partita/runtime/Box.h"
 

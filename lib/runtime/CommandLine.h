@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // The command line of an emitted executable.
 //
 // Worked example: ./gpt --input ids=ids.npy --output out --bench 10. NAME=FILE is split at the last '=',

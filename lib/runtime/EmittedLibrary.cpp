@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // The C interface on the emitted symbols.
 #include "partita/runtime/Library.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // The command line on the emitted symbols.
 #include "partita/runtime/Main.h"
 

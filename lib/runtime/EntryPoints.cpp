@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // The four functions that generated code calls.
 #include "Rank.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // Files: read by memory map, written whole or not at all.
 #include "partita/runtime/Npy.h"
 

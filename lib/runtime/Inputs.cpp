@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // What the given inputs say about the symbolic dimensions, and whether they fit the model.
 #include "partita/runtime/Box.h"
 #include "partita/runtime/Program.h"

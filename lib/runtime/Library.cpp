@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // The C interface over a Program.
 #include "partita/runtime/Library.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // Ranks as threads of one process. A rank publishes the address of its source with a generation number;
 // readers wait for the generation, copy or reduce straight out of the peers' memory, and publish that
 // they are done. Nothing else is exchanged, and there is one mechanism for all collectives and channels.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // The main program: command line, inputs, steps, reports.
 #include "partita/runtime/Main.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // The .npy header is a Python dictionary; this reads exactly the subset that numpy writes.
 #include "partita/runtime/Npy.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // Putting a program together, and running its steps.
 #include "Rank.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // One rank at work: walks its list of events, calling generated functions and the transport.
 //
 // Worked example: {forward, stage 0, micro-batch 1, slot 1} loads the inputs' boxes of micro-batch 1 into

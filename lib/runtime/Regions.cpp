@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // Copies and reductions of regions: one walker yields the contiguous rows that all tensors have in common.
 #include "partita/runtime/Box.h"
 #include "partita/runtime/SmallFloat.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // What an executable prints and stores besides running: outputs, benchmark, memory, trace.
 //
 // Worked example of a benchmark's report:

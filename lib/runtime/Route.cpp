@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // Who takes what from whom, from two layouts.
 #include "partita/runtime/Route.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // The blob form of an image. Each struct lists its fields once, in describe(); a writer and a reader
 // are applied to the same list, so the two cannot drift apart. Every integer takes eight bytes,
 // little-endian; enumerations take one; strings and lists are preceded by their length.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // One conversion for all small float formats, driven by a table of their fields.
 #include "partita/runtime/SmallFloat.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // Threads that wait for jobs.
 #include "partita/runtime/Team.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // The rules of an image. Everything behind this check may index without looking.
 #include "partita/runtime/Box.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // Finding, checking and loading weights.
 #include "partita/runtime/Weights.h"
 #include "partita/runtime/SmallFloat.h"

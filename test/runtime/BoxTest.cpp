@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // The split rule, copies, reductions and small floats, each against the obvious computation.
 #include "ImageBuilder.h"
 #include "partita/runtime/SmallFloat.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // Collectives on 1 to 8 ranks between seeded random layouts, against the definition: the value of every
 // element of the result is the value (or the reduction of the contributions) of that global element.
 #include "ImageBuilder.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // Stands for the object that the compiler emits: one function, the table of functions, the image.
 #include "partita/runtime/Context.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // The image that several tests share.
 #include "ImageBuilder.h"
 

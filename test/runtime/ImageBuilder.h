@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // Small helpers to write images by hand in tests.
 //
 // Worked example: layoutOf({{6, {0}}, {4}}) is f32[6, 4] with dimension 0 split over axis 0.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // The blob form of images, and the rules that an image must keep.
 #include "ImageBuilder.h"
 

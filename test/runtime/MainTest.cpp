@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // The executable as its user sees it: options, inputs, outputs, weights, reports; and the C interface.
 #include "partita/runtime/Main.h"
 #include "ImageBuilder.h"

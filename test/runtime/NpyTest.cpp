@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // .npy files: what numpy writes is read, what it does not write is refused, and nothing crashes.
 #include "ImageBuilder.h"
 
@@ -48,7 +50,7 @@ TEST(Npy, RoundTripsEveryType) {
       ASSERT_TRUE(readNpy(path, back, error)) << error;
       EXPECT_EQ(back.shape, shape);
       EXPECT_EQ(elementBytes(back.elementType), elementBytes(elementType));
-      EXPECT_EQ(std::memcmp(back.data, data.data(), data.size()), 0);
+      EXPECT_TRUE(std::equal(data.begin(), data.end(), static_cast<const char *>(back.data)));
     }
   }
   unlink(path.c_str());

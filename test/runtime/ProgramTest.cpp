@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // Programs of several stages: channels, slots, micro-batches, symbolic dimensions, failures, deadlocks.
 #include "ImageBuilder.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // Writes the image of the tests to stdout, as the compiler would put it into an executable.
 #include "ImageBuilder.h"
 

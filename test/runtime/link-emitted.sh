@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # Links an emitted object with a linker alone and the files beside the driver, runs it, and checks that
 # program and library need glibc only. usage: link-emitted.sh LINKER OBJECT LIB-FOLDER WORK-FOLDER READELF NM
 set -eu

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // Boxes: which part of a global tensor a rank holds, and the loops that move parts between dense local
 // tensors. Everything that moves data (collectives, channels, inputs, outputs, weights) is built on these.
 //

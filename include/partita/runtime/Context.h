@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // The binary interface between generated code and the runtime: what a generated function is given and
 // the four entry points it may call. Fixed: the compiler emits loads at these offsets.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // The image: everything an executable knows besides its machine code. The compiler fills the structs
 // below and writes them with serializeImage(); the blob is linked into the executable, where the runtime
 // reads it back with deserializeImage() and walks it. Plain data, no dependency but the standard library.

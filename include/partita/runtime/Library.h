@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // The C interface of Partita.h on an image that is given, instead of the emitted one.
 //
 // Worked example: partita_create() itself is

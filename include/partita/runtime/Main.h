@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // The main program of an emitted executable, apart from `int main` itself, which lies in an object of its
 // own so that an emitted library leaves it out.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // The .npy format of numpy: reading by memory map, writing to a temporary name that is renamed.
 //
 // Worked example: a 2 x 3 array of f32 is the bytes "\x93NUMPY", version 1.0, the header length, the text

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 /* The C interface of a library that `partita compile --emit library` wrote: load the program once, run it
  * as often as wanted. Not thread-safe per program; several programs may live side by side.
  *

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // A loaded program: the image, an arena and a thread for each rank, ready to run steps.
 //
 // Worked example:

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // Routes: for one rank and one movement of a tensor, which regions it takes from whom. All collectives
 // and all channels between stages are this one computation, on boxes.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // Conversion between f32 and the floating point types of 16 and 8 bits, rounding to nearest even.
 //
 // Worked example: 1.0f as bf16 is 0x3F80, as f16 0x3C00, as f8E4M3FN 0x38. f8E4M3FN has no infinity:

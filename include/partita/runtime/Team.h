@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // A team: threads that stay, to which one job after another is given. The ranks of a program are one
 // team; each rank has a second one for its parallel loops.
 //

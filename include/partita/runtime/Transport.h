@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // Transports: how local tensors get from rank to rank. The walk over the events only offers, fetches and
 // releases; whether ranks are threads, processes or GPUs is behind this interface.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // Weights: from files to the boxes of the ranks. Files are mapped, each rank copies only what it holds,
 // and the pages go back to the system.
 //
