@@ -31,7 +31,7 @@ tidy: build
 reference:
 	tools/dev/generate-reference docs/reference
 
-# The same tests under other presets, each in a folder of its own: build-debug, build-asan, build-tsan, build-fuzz.
+# The tests under other presets, each in a folder of its own (build-debug, build-asan, build-tsan), and the fuzzers.
 debug asan tsan fuzz: setup
 	cmake --preset $@
 	cmake --build --preset $@ --parallel $(JOBS)
