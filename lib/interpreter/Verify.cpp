@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "partita/interpreter/Verify.h"
+#include "partita/dialects/interfaces/Interfaces.h"
+
+using namespace mlir;
+
+namespace partita::interpreter {
+
+double estimateSeconds(func::FuncOp graph, unsigned seeds) {
+  // Operations a second of this library on one present-day core; only the order of magnitude matters.
+  constexpr double kMatrixRate = 2e9, kOtherRate = 5e7;
+  double seconds = 0;
+  graph.walk([&](Operation *op) {
+    auto split = dyn_cast<SplitOpInterface>(op);
+    auto cost = dyn_cast<CostOpInterface>(op);
+    if (!split || !cost)
+      return;
+    SmallVector<int64_t> extents;
+    for (const Loop &loop : split.getLoopNest().loops)
+      extents.push_back(loop.extent);
+    Work work = cost.getWork(extents);
+    bool isMatrix = work.kind == WorkKind::matrix || work.kind == WorkKind::attention;
+    seconds += work.operations / (isMatrix ? kMatrixRate : kOtherRate);
+  });
+  // The reference, the seeds and the program.
+  return seconds * (seeds + 2);
+}
+
+namespace {
+
+/// Collects the parts of each op's first result over all ranks and micro-batches of a program's run.
+class PartCollector {
+public:
+  /// Only ops of the graph are kept: others were made by the partitioner.
+  explicit PartCollector(const std::map<std::string, ControlValue> &known) : known(known) {}
+
+  void collect(const Observation &observation) {
+    std::string name = findName(observation);
+    if (!known.count(name) || observation.op->getNumResults() == 0)
+      return;
+    auto type = dyn_cast<RankedTensorType>(observation.op->getResult(0).getType());
+    if (!type || !isa<SplitOpInterface>(observation.op))
+      return;
+    Value &value = values[name];
+    value.op = observation.op;
+    value.type = type;
+    for (auto [scope, results] : llvm::zip(observation.scopes, observation.results))
+      value.parts.emplace_back(scope, results.front());
+  }
+
+  /// The whole value of an op; nullopt when the program has no such op. Failure: its parts do not make a whole.
+  FailureOr<std::optional<Tensor>> assembleWhole(const std::string &name) {
+    auto found = values.find(name);
+    if (found == values.end())
+      return std::optional<Tensor>();
+    Value &value = found->second;
+    SmallVector<Piece> pieces;
+    for (auto &[scope, tensor] : value.parts)
+      pieces.push_back({&scope, &tensor});
+    std::optional<Shape> shape = pieces.front().scope->findGlobalShape(value.type);
+    if (!shape)
+      return failure();
+    FailureOr<Tensor> whole = assemble(value.op, pieces, value.type, {Shape(shape->size(), 0), *shape});
+    if (failed(whole))
+      return failure();
+    return std::optional<Tensor>(*whole);
+  }
+
+private:
+  struct Value {
+    Operation *op = nullptr;
+    RankedTensorType type;
+    std::vector<std::pair<Scope, Tensor>> parts;
+  };
+
+  std::string findName(const Observation &observation) { return getModelName(observation.op).str(); }
+
+  const std::map<std::string, ControlValue> &known;
+  std::map<std::string, Value> values;
+};
+
+std::string describeLocation(Location location) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  location.print(stream);
+  return text;
+}
+
+/// Runs both sides again, op by op, and walks the graph until a value differs.
+FailureOr<std::optional<Divergence>> findDivergence(func::FuncOp graph, ModuleOp program,
+                                                    const NamedTensors &arguments, const VerifyOptions &options) {
+  FailureOr<Control> control = runControl(graph, arguments, /*withOps=*/true);
+  if (failed(control))
+    return failure();
+  PartCollector collector(control->ops);
+  RunOptions run;
+  run.directory = options.directory;
+  run.observer = [&](const Observation &observation) { collector.collect(observation); };
+  // A run that cannot finish still gives the values up to where it stopped.
+  (void)interpretProgram(program, arguments, run);
+  std::optional<Divergence> divergence;
+  graph.walk([&](Operation *op) {
+    std::string name = getModelName(op).str();
+    auto known = control->ops.find(name);
+    if (divergence || known == control->ops.end() || name.find(options.only) == std::string::npos)
+      return;
+    FailureOr<std::optional<Tensor>> whole = collector.assembleWhole(name);
+    if (succeeded(whole) && !*whole)
+      return;
+    Comparison comparison{false, std::numeric_limits<double>::infinity(), 0};
+    if (succeeded(whole))
+      comparison = compare(**whole, known->second);
+    if (!comparison.passed)
+      divergence = Divergence{name, op->getName().getStringRef().str(), describeLocation(op->getLoc()), comparison};
+  });
+  return divergence;
+}
+
+} // namespace
+
+FailureOr<VerifyReport> verifyProgram(ModuleOp graphModule, ModuleOp programModule, const NamedTensors &inputs,
+                                      const VerifyOptions &options) {
+  func::FuncOp graph = findGraphFunction(graphModule);
+  if (!graph)
+    return failure();
+  VerifyReport report;
+  report.estimatedSeconds = estimateSeconds(graph);
+  FailureOr<NamedTensors> arguments = collectArguments(
+      graph, makeRandomInputs(graph, inputs, options.symbols, options.seed), options.directory);
+  if (failed(arguments))
+    return failure();
+  FailureOr<Control> control = runControl(graph, *arguments, /*withOps=*/false);
+  if (failed(control))
+    return failure();
+  RunOptions run;
+  run.directory = options.directory;
+  FailureOr<NamedTensors> results = interpretProgram(programModule, *arguments, run);
+  report.passed = succeeded(results);
+  for (auto &[name, value] : control->results) {
+    if (failed(results) || name.find(options.only) == std::string::npos)
+      continue;
+    auto found = results->find(name);
+    Comparison comparison{false, std::numeric_limits<double>::infinity(), 0};
+    if (found != results->end())
+      comparison = compare(found->second, value);
+    report.passed &= comparison.passed;
+    report.outputs.push_back({name, comparison});
+  }
+  if (report.passed && options.only.empty())
+    return report;
+  FailureOr<std::optional<Divergence>> divergence = findDivergence(graph, programModule, *arguments, options);
+  if (failed(divergence))
+    return failure();
+  report.divergence = *divergence;
+  report.passed &= !report.divergence.has_value();
+  return report;
+}
+
+} // namespace partita::interpreter
