@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- BuiltinMachines.cpp - Names that stand for machines ----------------------------------------===//
 #include "BuiltinTypes.h"
 

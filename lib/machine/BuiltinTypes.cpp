@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- BuiltinTypes.cpp - Figures of the built-in device types ---------------------------------===//
 //
 // GPU rates are those of the vendor's data sheets without sparsity. Memory is the nominal size in decimal

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- BuiltinTypes.h - Device types that need no file ---------------------------------------===//
 //
 // Private to lib/machine.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- CheckMachine.cpp - Rules H1 to H7 of a machine ----------------------------------===//
 //
 // docs/machine.md states the rules under the same numbers.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- HostMachine.cpp - The figures of this host, read but not measured ------------------------===//
 //
 // Reading gives the same figures in every run on a host, so plans made for it are reproducible; measuring is

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Machine.cpp - The value and its questions ------------------------------------===//
 #include "partita/machine/Machine.h"
 
@@ -63,29 +65,27 @@ LevelId Machine::findLevel(llvm::ArrayRef<DeviceId> devices) const {
   return outermost;
 }
 
-std::vector<GroupLevel> Machine::findGroupLevels(llvm::ArrayRef<DeviceId> devices) const {
-  std::vector<GroupLevel> used;
+GroupShape Machine::findGroupShape(llvm::ArrayRef<DeviceId> devices) const {
   // (group at this level, part of the level below) of every device that stands for its part.
   std::set<DeviceId> representatives(devices.begin(), devices.end());
+  GroupShape shape{int64_t(representatives.size()), {}};
   for (size_t i = 0; i < data->levels.size() && representatives.size() > 1; ++i) {
     const std::vector<int32_t> &groupOf = data->levels[i].groupOf;
     std::map<int32_t, std::pair<DeviceId, int64_t>> parts; // group: its first device, number of parts
     for (DeviceId device : representatives)
       ++parts.try_emplace(groupOf[device.value], device, 0).first->second.second;
-    GroupLevel level{LevelId{int32_t(i)}, 1, true};
-    int64_t least = representatives.size();
+    GroupLevel level{LevelId{int32_t(i)}, shape.deviceCount, 1};
     std::set<DeviceId> next;
     for (const auto &[group, part] : parts) {
       level.mostParts = std::max(level.mostParts, part.second);
-      least = std::min(least, part.second);
+      level.leastParts = std::min(level.leastParts, part.second);
       next.insert(part.first);
     }
-    level.isEven = least == level.mostParts;
     if (level.mostParts > 1)
-      used.push_back(level);
+      shape.levels.push_back(level);
     representatives = std::move(next);
   }
-  return used;
+  return shape;
 }
 
 double Machine::bandwidthUpTo(LevelId level) const {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- MachineReader.cpp - The file form to a machine ------------------------------------===//
 #include "BuiltinTypes.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- MachineWriter.cpp - A machine to its file form and to one line -----------------------===//
 #include "partita/machine/Machine.h"
 

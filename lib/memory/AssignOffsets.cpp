@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- AssignOffsets.cpp - Greedy placement in several orders, then improvement ---------===//
 //
 // Every layout can be pushed down until each range lies on another or on the ground, and placing the ranges in

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- LiveRanges.cpp - Rules and peak of live ranges -------------------------------===//
 #include "partita/memory/Arena.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- VerifyOffsets.cpp - A layout checked from first principles ---------------------===//
 #include "partita/memory/Arena.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Error.cpp - A user's mistake, as a value --------------------------------===//
 #include "partita/support/Error.h"
 

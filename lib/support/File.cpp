@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- File.cpp - Reading, mapping and replacing whole files ----------------------===//
 #include "partita/support/File.h"
 

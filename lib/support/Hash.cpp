@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Hash.cpp - Hashes that mean the same everywhere -----------------------------===//
 #include "partita/support/Hash.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- JsonDocument.cpp - A parsed text and its mistakes --------------------------===//
 #include "JsonState.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- JsonParser.cpp - Text to value, within limits -----------------------------===//
 //
 // nlohmann/json reads the text through its event interface, which reports instead of throwing; its own value

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- JsonReader.cpp - Typed access that records mistakes -----------------------===//
 #include "JsonState.h"
 

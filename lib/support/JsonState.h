@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- JsonState.h - What a JSON document remembers while it is read ------------===//
 //
 // Private to lib/support. `parseJsonText` fills `root`; readers fill the rest.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- JsonValue.cpp - A JSON value ---------------------------------------------===//
 #include "partita/support/JsonValue.h"
 

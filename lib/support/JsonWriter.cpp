@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- JsonWriter.cpp - The stable text form of a JSON value --------------------===//
 #include "partita/support/JsonValue.h"
 

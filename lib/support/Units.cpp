@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Units.cpp - Bytes, seconds and ids as types --------------------------------===//
 #include "partita/support/Units.h"
 

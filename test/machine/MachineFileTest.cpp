@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- MachineFileTest.cpp - The file form -----------------------------------------------===//
 #include "partita/machine/Machine.h"
 #include "partita/support/Error.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- MachineTest.cpp - The value, its rules and its questions ----------------------===//
 #include "partita/machine/Machine.h"
 #include "partita/support/Error.h"
@@ -57,12 +59,11 @@ TEST(Machine, answersWhichLinksAGroupUses) {
 
 TEST(Machine, splitsAGroupByLevels) {
   Machine machine = llvm::cantFail(Machine::create(describeUneven()));
-  using Levels = std::vector<GroupLevel>;
-  EXPECT_EQ(machine.findGroupLevels(ids({0, 1, 2, 3, 4})), (Levels{{{0}, 3, false}, {{1}, 2, true}}));
-  EXPECT_EQ(machine.findGroupLevels(ids({0, 1, 3, 4})), (Levels{{{0}, 2, true}, {{1}, 2, true}}));
-  EXPECT_EQ(machine.findGroupLevels(ids({2, 4})), (Levels{{{1}, 2, true}}));
-  EXPECT_EQ(machine.findGroupLevels(ids({2, 2})), Levels());
-  EXPECT_EQ(machine.findGroupLevels({}), Levels());
+  EXPECT_EQ(machine.findGroupShape(ids({0, 1, 2, 3, 4})), (GroupShape{5, {{{0}, 2, 3}, {{1}, 2, 2}}}));
+  EXPECT_EQ(machine.findGroupShape(ids({0, 1, 3, 4})), (GroupShape{4, {{{0}, 2, 2}, {{1}, 2, 2}}}));
+  EXPECT_EQ(machine.findGroupShape(ids({2, 4})), (GroupShape{2, {{{1}, 2, 2}}}));
+  EXPECT_EQ(machine.findGroupShape(ids({2, 2})), (GroupShape{1, {}}));
+  EXPECT_EQ(machine.findGroupShape({}), (GroupShape{0, {}}));
 }
 
 TEST(Machine, widestUnitThatKnowsATypeComputesIt) {

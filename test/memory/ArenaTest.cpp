@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- ArenaTest.cpp - Layouts are right, small and repeatable ---------------------------===//
 #include "Traces.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Traces.cpp - Live ranges as neural networks have them -----------------------------===//
 #include "Traces.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Traces.h - Live ranges as neural networks have them, and random ones -----------===//
 //
 // Used by the tests of lib/memory only. Example: makeTransformerTraining(12, 8, 1024, 4096) is one step with

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- ErrorTest.cpp - Errors carry their code --------------------------------===//
 #include "partita/support/Error.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- FileTest.cpp - Whole files, written in one step --------------------------===//
 #include "partita/support/File.h"
 #include "partita/support/Error.h"

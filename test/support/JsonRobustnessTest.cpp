@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- JsonRobustnessTest.cpp - Nothing a file holds makes the reader crash ----===//
 #include "partita/support/Error.h"
 #include "partita/support/Json.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- JsonTest.cpp - The checked reader and the stable writer -----------------===//
 #include "partita/support/Json.h"
 #include "partita/support/Error.h"

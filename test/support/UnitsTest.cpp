@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- UnitsTest.cpp - Bytes, seconds, hashes -------------------------------------===//
 #include "partita/support/Units.h"
 #include "partita/support/Hash.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Machine.h - The hardware a plan is made for --------------------------------===//
 //
 // A machine is an immutable value: types of device, the devices, and levels of links between them. A level
@@ -10,7 +12,7 @@
 //   machine->typeOf(DeviceId{9}).name;                                  // "h100"
 //   machine->levels()[0].name, machine->levels()[1].name;               // "nvlink", "network"
 //   machine->findLevel(DeviceId{0}, DeviceId{9});                       // LevelId{1}: the network
-//   machine->findGroupLevels({DeviceId{0}, ..., DeviceId{15}});         // {nvlink: 8, network: 2}
+//   machine->findGroupShape({DeviceId{0}, ..., DeviceId{15}});          // 16 devices: {nvlink 8, network 2}
 //
 //===----------------------------------------------------------------------===//
 #ifndef PARTITA_MACHINE_MACHINE_H
@@ -102,16 +104,23 @@ struct MachineDescription {
   bool operator==(const MachineDescription &) const = default;
 };
 
-/// How a group of devices uses one level: its parts of the next inner level that are joined here (single
-/// devices at level 0).
+/// How a group of devices uses one level: how many parts connected at the next inner level (single devices at
+/// level 0) are joined in the group of this level that joins fewest and in the one that joins most.
 struct GroupLevel {
   LevelId level;
-  /// Parts joined in the group of this level that joins most.
+  int64_t leastParts = 1;
   int64_t mostParts = 1;
-  /// Whether every group of this level joins as many parts.
-  bool isEven = true;
 
-  bool operator==(const GroupLevel &) const = default;
+  auto operator<=>(const GroupLevel &) const = default;
+};
+
+/// What the price of a collective operation depends on: how many devices take part and which levels of links
+/// they use, innermost first, without levels at which nothing is joined.
+struct GroupShape {
+  int64_t deviceCount = 0;
+  std::vector<GroupLevel> levels;
+
+  auto operator<=>(const GroupShape &) const = default;
 };
 
 class Machine {
@@ -150,9 +159,8 @@ public:
   /// The innermost level that connects all of `devices`: the slowest link of any ring through them. No level
   /// for fewer than two different devices.
   LevelId findLevel(llvm::ArrayRef<DeviceId> devices) const;
-  /// The levels that a group communicates over, innermost first, without those at which nothing is joined.
-  /// Repeated devices count once.
-  std::vector<GroupLevel> findGroupLevels(llvm::ArrayRef<DeviceId> devices) const;
+  /// How a group of devices communicates. Repeated devices count once.
+  GroupShape findGroupShape(llvm::ArrayRef<DeviceId> devices) const;
   /// Bytes per second per device over a route through all levels up to `level`: the slowest of them.
   double bandwidthUpTo(LevelId level) const;
 

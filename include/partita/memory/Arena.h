@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Arena.h - Live ranges to offsets in one arena ------------------------------===//
 //
 // A program's temporary values share one block of memory, the arena. Given when each value is alive and how

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Error.h - A user's mistake, as a value ----------------------------------===//
 //
 // Code without an MLIR location reports a user's mistake as an llvm::Error that carries a stable code

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- File.h - Reading, mapping and replacing whole files ---------------------===//
 //
 // Files are read with a bound on their size, mapped without a copy, and written under a temporary name that

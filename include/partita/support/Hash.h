@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Hash.h - Hashes that mean the same everywhere ------------------------------===//
 //
 // Plans record what they were made for by hash, so a hash must not depend on the run, the machine or the

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Json.h - The one checked reader of JSON files ---------------------------===//
 //
 // Every JSON file that a user can hand to Partita is read through here, and no reading code can abort: the

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- JsonValue.h - A JSON value and its stable text form ---------------------===//
 //
 // The value that files are written from and that the checked reader (Json.h) reads. No accessor can abort:

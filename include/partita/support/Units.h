@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Units.h - Bytes, seconds and ids as types --------------------------------===//
 //
 // A number of bytes, a duration and the number of a device are different things: mixing them up does not
