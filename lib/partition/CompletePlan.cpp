@@ -17,6 +17,17 @@ namespace {
 
 using placement::Placement;
 
+/// Bytes, and no step that would need a later micro-batch.
+class WithinMicroBatchPrice : public placement::BytesPrice {
+public:
+  double seconds(const placement::StepDescription &step) const override {
+    bool overTime = llvm::any_of(
+        step.axes, [&](int axis) { return step.mesh.axes[axis].kind == placement::AxisKind::time; });
+    return overTime && step.kind != placement::StepKind::slice ? std::numeric_limits<double>::infinity()
+                                                               : BytesPrice::seconds(step);
+  }
+};
+
 class PlanCompletion {
 public:
   PlanCompletion(func::FuncOp function, std::vector<Stage> stages)
@@ -200,7 +211,7 @@ private:
   func::FuncOp function;
   std::vector<Stage> stages;
   MLIRContext *context;
-  placement::BytesPrice price;
+  WithinMicroBatchPrice price;
   llvm::DenseMap<Value, Home> homes;
   llvm::DenseMap<Value, SmallVector<plan::PlacementAttr>> kept;
 };

@@ -4,16 +4,7 @@
 #include "PlanView.h"
 #include "mlir/IR/IRMapping.h"
 #include "partita/partition/Passes.h"
-#if __has_include("partita/support/RepeatedSegments.h")
 #include "partita/support/RepeatedSegments.h"
-#else
-namespace partita {
-struct RepeatedSegment {
-  size_t first, period, count;
-};
-inline std::vector<RepeatedSegment> findRepeatedSegments(llvm::ArrayRef<mlir::Operation *>) { return {}; }
-} // namespace partita
-#endif
 #include <set>
 
 using namespace mlir;
@@ -49,7 +40,7 @@ private:
   /// Begin of every piece, and the end.
   std::vector<size_t> findCuts(ArrayRef<Operation *> ops) {
     std::set<size_t> cuts{0, ops.size()};
-    for (const RepeatedSegment &segment : findRepeatedSegments(ops))
+    for (const RepeatedSegment &segment : findRepeatedSegments(ops, {.comparePlan = true}))
       for (size_t copy = 0; copy <= segment.count; ++copy)
         cuts.insert(segment.first + copy * segment.period);
     return {cuts.begin(), cuts.end()};
