@@ -41,7 +41,12 @@ public:
     auto type = dyn_cast<RankedTensorType>(observation.op->getResult(0).getType());
     if (!type || !isa<SplitOpInterface>(observation.op))
       return;
-    Value &value = values[name];
+    auto [found, isNew] = values.try_emplace(name);
+    Value &value = found->second;
+    if (isNew)
+      value.callers.assign(observation.callers.begin(), observation.callers.end());
+    // Layers that share a function carry the names of the first; without names at the call they cannot be told apart.
+    value.isAmbiguous |= observation.callers != ArrayRef<Operation *>(value.callers);
     value.op = observation.op;
     value.type = type;
     for (auto [scope, results] : llvm::zip(observation.scopes, observation.results))
@@ -54,6 +59,8 @@ public:
     if (found == values.end())
       return std::optional<Tensor>();
     Value &value = found->second;
+    if (value.isAmbiguous)
+      return std::optional<Tensor>();
     SmallVector<Piece> pieces;
     for (auto &[scope, tensor] : value.parts)
       pieces.push_back({&scope, &tensor});
@@ -70,10 +77,22 @@ private:
   struct Value {
     Operation *op = nullptr;
     RankedTensorType type;
+    std::vector<Operation *> callers;
+    bool isAmbiguous = false;
     std::vector<std::pair<Scope, Tensor>> parts;
   };
 
-  std::string findName(const Observation &observation) { return getModelName(observation.op).str(); }
+  /// The op's name. A call of a function that several layers share lists the names that its ops have in this layer.
+  static std::string findName(const Observation &observation) {
+    auto names = observation.callers.empty()
+                     ? ArrayAttr()
+                     : observation.callers.back()->getAttrOfType<ArrayAttr>("partita.names");
+    size_t position = 0;
+    for (Operation *op = observation.op->getPrevNode(); names && op; op = op->getPrevNode())
+      ++position;
+    auto name = names && position < names.size() ? dyn_cast<StringAttr>(names[position]) : StringAttr();
+    return name ? name.str() : getModelName(observation.op).str();
+  }
 
   const std::map<std::string, ControlValue> &known;
   std::map<std::string, Value> values;
