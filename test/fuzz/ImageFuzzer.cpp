@@ -3,6 +3,8 @@
 // Any bytes as the image of an executable: an error, or an image that survives being written and read back.
 #include "partita/runtime/Image.h"
 
+#include <algorithm>
+
 using namespace partita::runtime;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
