@@ -92,9 +92,11 @@ private:
   bool number(int64_t &value) {
     if (peek() < '0' || peek() > '9')
       return false;
-    for (value = 0; cursor < end && *cursor >= '0' && *cursor <= '9'; ++cursor)
-      if ((value = value * 10 + (*cursor - '0')) > largestElements)
+    for (value = 0; cursor < end && *cursor >= '0' && *cursor <= '9'; ++cursor) {
+      value = value * 10 + (*cursor - '0');
+      if (value > largestElements)
         return false;
+    }
     if (cursor < end && *cursor == 'L')
       ++cursor; // Written by Python 2.
     return true;

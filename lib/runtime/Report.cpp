@@ -113,8 +113,9 @@ bool writeTrace(const std::string &path, const Program &program, std::string &er
   std::string text = "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n";
   for (size_t rank = 0; rank < program.image().devices.size(); ++rank) {
     std::string where = ",\"pid\":0,\"tid\":" + std::to_string(rank);
-    text += std::string(rank ? ",\n" : "") + "{\"name\":\"thread_name\",\"ph\":\"M\"" + where +
-            ",\"args\":{\"name\":\"rank " + std::to_string(rank) + "\"}}";
+    text += rank ? ",\n" : "";
+    text += "{\"name\":\"thread_name\",\"ph\":\"M\"" + where + ",\"args\":{\"name\":\"rank " + std::to_string(rank) +
+            "\"}}";
     for (const Span &span : program.spans(int64_t(rank)))
       text += ",\n{\"name\":" + quoteJson(span.name) + ",\"ph\":\"X\"" + where +
               ",\"ts\":" + format("%.3f", span.begin * 1e6) +

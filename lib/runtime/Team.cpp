@@ -3,17 +3,31 @@
 // Threads that wait for jobs.
 #include "partita/runtime/Team.h"
 
+#include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <sched.h>
 
 namespace partita::runtime {
+
+// The share of processor time that a container may use, in whole cores; containers often show all
+// cores of the machine and grant a few.
+static int64_t coresOfContainer() {
+  long quota = 0, period = 0;
+  if (FILE *file = fopen("/sys/fs/cgroup/cpu.max", "r")) {
+    if (fscanf(file, "%ld %ld", &quota, &period) != 2)
+      quota = 0; // "max": no limit.
+    fclose(file);
+  }
+  return quota > 0 && period > 0 ? std::max(1L, (quota + period - 1) / period) : INT64_MAX;
+}
 
 int64_t availableCores() {
   cpu_set_t set;
   CPU_ZERO(&set);
   if (sched_getaffinity(0, sizeof(set), &set) != 0 || CPU_COUNT(&set) < 1)
     return 1;
-  return CPU_COUNT(&set);
+  return std::min<int64_t>(CPU_COUNT(&set), coresOfContainer());
 }
 
 Team::~Team() {

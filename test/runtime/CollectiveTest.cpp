@@ -127,7 +127,7 @@ void exchangeAll(partita_context *context, void *const *) {
   }
 }
 
-Image exchangeImage(std::vector<Axis> axes, std::vector<Collective> collectives) {
+Image exchangeImage(const std::vector<Axis> &axes, std::vector<Collective> collectives) {
   Image image;
   image.functionCount = 1;
   Stage &stage = addStage(image, "mesh", axes, 0);

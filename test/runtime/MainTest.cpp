@@ -27,7 +27,7 @@ protected:
   void SetUp() override { std::filesystem::create_directories(folder); }
   void TearDown() override { std::filesystem::remove_all(folder); }
 
-  int call(std::vector<std::string> arguments) {
+  int call(const std::vector<std::string> &arguments) {
     std::vector<const char *> argv = {"scale"};
     for (const std::string &argument : arguments)
       argv.push_back(argument.c_str());
@@ -44,7 +44,7 @@ protected:
     }
     return status;
   }
-  void writeInput(const std::string &path, std::vector<int64_t> shape) {
+  void writeInput(const std::string &path, const std::vector<int64_t> &shape) {
     std::vector<float> values(size_t(elementCount(shape)));
     for (size_t i = 0; i < values.size(); ++i)
       values[i] = float(i);

@@ -12,7 +12,7 @@ using namespace partita::runtime;
 
 namespace {
 
-std::string fileOf(std::string header, std::string data, int version = 1) {
+std::string fileOf(const std::string &header, const std::string &data, int version = 1) {
   std::string bytes = "\x93NUMPY";
   bytes += char(version);
   bytes += '\0';
@@ -36,7 +36,7 @@ TEST(Npy, RoundTripsEveryType) {
   std::string path = testing::TempDir() + "partita-" + std::to_string(getpid()) + ".npy", error;
   for (int type = 0; type <= int(ElementType::boolean); ++type) {
     ElementType elementType = ElementType(type);
-    for (std::vector<int64_t> shape : {std::vector<int64_t>{}, {5}, {0}, {2, 3}, {1, 2, 3, 1}}) {
+    for (const std::vector<int64_t> &shape : {std::vector<int64_t>{}, {5}, {0}, {2, 3}, {1, 2, 3, 1}}) {
       std::vector<char> data(size_t(elementCount(shape) * elementBytes(elementType)), 1);
       TensorView tensor{elementType, shape, data.data(), nullptr}, back;
       if (npyHeader(elementType, shape).empty()) {

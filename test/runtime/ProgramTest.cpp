@@ -69,7 +69,7 @@ Image pipelineImage(int64_t front, int64_t back, int64_t backFirst, int64_t slot
   return image;
 }
 
-TensorView inputOf(std::vector<float> &values, std::vector<int64_t> shape) {
+TensorView inputOf(std::vector<float> &values, const std::vector<int64_t> &shape) {
   values.resize(size_t(elementCount(shape)));
   for (size_t i = 0; i < values.size(); ++i)
     values[i] = float(i) * 0.5f;
@@ -204,7 +204,7 @@ TEST(Program, RefusesInputsThatDoNotFit) {
   std::vector<int64_t> symbols;
   std::vector<float> x;
   std::string error;
-  for (std::vector<int64_t> shape : {std::vector<int64_t>{7, 4}, {0, 4}, {3, 5}, {3}, {3, 4, 1}}) {
+  for (const std::vector<int64_t> &shape : {std::vector<int64_t>{7, 4}, {0, 4}, {3, 5}, {3}, {3, 4, 1}}) {
     EXPECT_FALSE(bindSymbols(image, {inputOf(x, shape)}, symbols, error));
     EXPECT_EQ(error.rfind("E-INPUT: input 'x'", 0), 0u) << error;
   }

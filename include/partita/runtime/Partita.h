@@ -24,7 +24,7 @@ extern "C" {
 #endif
 
 /* Element types; 4-bit integers are stored one to a byte, booleans as a byte 0 or 1. */
-enum partita_element_type {
+enum {
   PARTITA_F64 = 0,
   PARTITA_F32 = 1,
   PARTITA_BF16 = 2,
@@ -59,7 +59,7 @@ typedef struct partita_program partita_program;
 
 /* Loads the program: weights from `weights` (a file or folder; NULL: the recorded path), `threads` per
  * rank (0: cores / ranks). NULL after a failure, with the message in `error`. */
-partita_program *partita_create(const char *weights, int64_t threads, char *error, size_t error_size);
+partita_program *partita_create(const char *weights, int64_t threads, char *error, size_t errorSize);
 void partita_destroy(partita_program *program);
 
 int64_t partita_input_count(const partita_program *program);
@@ -70,7 +70,7 @@ int64_t partita_output_count(const partita_program *program);
 int partita_input(partita_program *program, int64_t index, partita_tensor *tensor);
 
 /* Runs one step on the inputs, matched by name; every input of the model must be there. 0 when done. */
-int partita_run(partita_program *program, const partita_tensor *inputs, int64_t count, char *error, size_t error_size);
+int partita_run(partita_program *program, const partita_tensor *inputs, int64_t count, char *error, size_t errorSize);
 
 /* The output `index` of the last run; valid until the next run. 0, or -1 when there is no such output. */
 int partita_output(partita_program *program, int64_t index, partita_tensor *tensor);
