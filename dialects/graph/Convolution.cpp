@@ -17,9 +17,11 @@ LogicalResult ConvolutionOp::verify() {
     return emitOpError("GRAPH-8: groups is positive");
   if (!mayBeEqual(input, 0, result, 0) || !mayBeEqual(filter, 0, result, 1))
     return emitOpError("GRAPH-1: the result is [batch of the input, channels of the filter, spatial...]");
-  if (!filter.isDynamicDim(1) && failed(verifyExtent(*this, input, 1, filter.getDimSize(1) * groups)))
+  // `groups` counts those of the whole op; a part (any encoding but a symbolic shape) may hold some of them.
+  bool isWhole = !input.getEncoding() || isa<ShapeAttr>(input.getEncoding());
+  if (isWhole && !filter.isDynamicDim(1) && failed(verifyExtent(*this, input, 1, filter.getDimSize(1) * groups)))
     return failure();
-  if (!filter.isDynamicDim(0) && filter.getDimSize(0) % groups != 0)
+  if (isWhole && !filter.isDynamicDim(0) && filter.getDimSize(0) % groups != 0)
     return emitOpError("GRAPH-8: groups divides the output channels");
   for (int64_t i = 0; i < spatial; ++i) {
     if (getStrides()[i] < 1 || getDilations()[i] < 1 || getPadding()[2 * i] < 0 || getPadding()[2 * i + 1] < 0)

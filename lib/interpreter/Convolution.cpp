@@ -77,11 +77,11 @@ template <typename T> Tensor convolve(const Geometry &geometry, const Call &call
 Outcome evaluateConvolution(graph::ConvolutionOp op, const Call &call) {
   ArrayRef<int64_t> input = call.operands[0].getShape(), filter = call.operands[1].getShape(),
                     result = call.result.extent;
-  Tensor empty(call.element, result);
-  if (empty.getNumElements() == 0)
-    return empty;
-  // Without input channels every sum is empty.
-  int64_t groups = filter[1] > 0 ? input[1] / filter[1] : static_cast<int64_t>(op.getGroups());
+  Tensor zeros(call.element, result);
+  // Without input channels (an empty part of them) every sum is empty.
+  if (zeros.getNumElements() == 0 || (filter[1] == 0 && input[1] == 0))
+    return zeros;
+  int64_t groups = filter[1] > 0 ? input[1] / filter[1] : 0;
   bool fits = groups > 0 && input[0] == result[0] && input[1] == groups * filter[1] && filter[0] == result[1] &&
               filter[0] % groups == 0;
   if (!fits)

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "OpCases.h"
+
+namespace partita {
+
+std::string OpCase::text() const {
+  std::string arguments, types;
+  for (size_t i = 0; i < operands.size(); ++i) {
+    arguments += (i ? ", %a" : "%a") + std::to_string(i) + ": " + operands[i] +
+                 " {partita.name = \"a" + std::to_string(i) + "\", partita.maximum = " + std::to_string(maximum) +
+                 " : i64, partita.role = \"" + (i && operands[i].find("f32") != std::string::npos ? "parameter" : "input") +
+                 "\"}";
+    types += (i ? ", " : "") + operands[i];
+  }
+  bool isSource = operands.empty();
+  return "func.func @main(" + arguments + ") -> " + result + " {\n  %r = partita_graph." + body + " : " +
+         (isSource ? "" : "(" + types + ") -> ") + result + "\n  return %r : " + result + "\n}\n";
+}
+
+static void addSourcesAndElementwise(std::vector<OpCase> &cases) {
+  cases.push_back({R"(constant "op" dense<2.5> : tensor<3x4xf32>)", {}, "tensor<3x4xf32>"});
+  cases.push_back({R"(iota "op" dim 0)", {}, "tensor<7x2xsi64>"});
+  cases.push_back({R"(iota "op" dim 1)", {}, "tensor<2x7xf32>"});
+  for (const char *kind : {"neg", "abs", "exp", "tanh", "gelu", "relu"})
+    cases.push_back({"elementwise \"op\" " + std::string(kind) + "(%a0)", {"tensor<5x3xf32>"}, "tensor<5x3xf32>"});
+  for (const char *kind : {"add", "sub", "mul", "div", "max"}) {
+    cases.push_back({"elementwise \"op\" " + std::string(kind) + "(%a0, %a1)",
+                     {"tensor<7x2xf32>", "tensor<7x2xf32>"},
+                     "tensor<7x2xf32>"});
+  }
+  cases.push_back({R"(elementwise "op" add(%a0, %a1))", {"tensor<4xsi32>", "tensor<4xsi32>"}, "tensor<4xsi32>", 9});
+  cases.push_back({R"(elementwise "op" lt(%a0, %a1))", {"tensor<4x3xf32>", "tensor<4x3xf32>"}, "tensor<4x3xi1>"});
+  cases.push_back({R"(elementwise "op" select(%a0, %a1, %a2))",
+                   {"tensor<4x3xi1>", "tensor<4x3xf32>", "tensor<4x3xf32>"},
+                   "tensor<4x3xf32>"});
+  cases.push_back({R"(cast "op" (%a0))", {"tensor<5x3xsi32>"}, "tensor<5x3xf32>", 9});
+}
+
+static void addMatrixWork(std::vector<OpCase> &cases) {
+  auto contraction = [&](const char *spec, const char *a, const char *b, const char *c) {
+    cases.push_back({"contraction \"op\" (%a0, %a1) \"" + std::string(spec) + "\"", {a, b}, c});
+  };
+  contraction("mk,kn->mn", "tensor<5x7xf32>", "tensor<7x4xf32>", "tensor<5x4xf32>");
+  contraction("km,nk->nm", "tensor<7x5xf32>", "tensor<4x7xf32>", "tensor<4x5xf32>");
+  contraction("bmk,bkn->bmn", "tensor<3x2x7xf32>", "tensor<3x7x4xf32>", "tensor<3x2x4xf32>");
+  contraction("bshk,bthk->bhst", "tensor<2x3x2x5xf32>", "tensor<2x4x2x5xf32>", "tensor<2x2x3x4xf32>");
+  contraction("k,k->", "tensor<9xf32>", "tensor<9xf32>", "tensor<f32>");
+  contraction("m,n->mn", "tensor<3xf32>", "tensor<5xf32>", "tensor<3x5xf32>");
+  contraction("akl,lkb->ab", "tensor<2x3x4xf32>", "tensor<4x3x2xf32>", "tensor<2x2xf32>");
+  contraction("mk,kn->mn", "tensor<3x8xbf16>", "tensor<8x2xbf16>", "tensor<3x2xbf16>");
+  auto convolution = [&](const char *attributes, const char *a, const char *b, const char *c) {
+    cases.push_back({"convolution \"op\" (%a0, %a1) " + std::string(attributes), {a, b}, c});
+  };
+  convolution("strides [1, 1] padding [1, 1, 1, 1] dilations [1, 1] groups 1", "tensor<2x3x5x4xf32>",
+              "tensor<4x3x3x3xf32>", "tensor<2x4x5x4xf32>");
+  convolution("strides [2] padding [1, 2] dilations [2] groups 2", "tensor<3x4x8xf32>", "tensor<6x2x3xf32>",
+              "tensor<3x6x4xf32>");
+  convolution("strides [1] padding [0, 0] dilations [1] groups 4", "tensor<1x4x5xf32>", "tensor<4x1x2xf32>",
+              "tensor<1x4x4xf32>");
+}
+
+static void addMovement(std::vector<OpCase> &cases) {
+  cases.push_back({R"(broadcast "op" (%a0) dims [1])", {"tensor<5xf32>"}, "tensor<3x5x2xf32>"});
+  cases.push_back({R"(broadcast "op" (%a0) dims [])", {"tensor<f32>"}, "tensor<3x5xf32>"});
+  auto reshape = [&](const char *from, const char *to) {
+    cases.push_back({"reshape \"op\" (%a0)", {"tensor<" + std::string(from) + "xf32>"}, "tensor<" + std::string(to) + "xf32>"});
+  };
+  reshape("3x8", "3x2x4");
+  reshape("3x2x4", "3x8");
+  reshape("6x4", "2x12");
+  reshape("6x4", "4x6");
+  reshape("2x1x6", "2x3x2x1");
+  reshape("1x12x1", "3x4");
+  reshape("2x6x5", "12x5");
+  reshape("24", "2x3x4");
+  cases.push_back({R"(transpose "op" (%a0) permutation [2, 0, 1])", {"tensor<3x4x5xf32>"}, "tensor<5x3x4xf32>"});
+  cases.push_back({R"(slice "op" (%a0) starts [0, 1] strides [1, 2])", {"tensor<5x7xf32>"}, "tensor<5x3xf32>"});
+  cases.push_back({R"(slice "op" (%a0) starts [0, 6] strides [1, -1])", {"tensor<5x7xf32>"}, "tensor<5x7xf32>"});
+  cases.push_back(
+      {R"(concat "op" (%a0, %a1) dim 1)", {"tensor<3x2xf32>", "tensor<3x4xf32>"}, "tensor<3x6xf32>"});
+  cases.push_back(
+      {R"(pad "op" (%a0, %a1) low [0, 1] high [0, 2])", {"tensor<5x2xf32>", "tensor<f32>"}, "tensor<5x5xf32>"});
+  cases.push_back({R"(gather "op" (%a0, %a1) axis 0)", {"tensor<7x3xf32>", "tensor<2x4xsi64>"}, "tensor<2x4x3xf32>", 6});
+  cases.push_back({R"(gather "op" (%a0, %a1) axis 1)", {"tensor<3x5x2xf32>", "tensor<4xui32>"}, "tensor<3x4x2xf32>", 4});
+  cases.push_back({R"(gather "op" (%a0, %a1) axis 0)", {"tensor<5x3xi1>", "tensor<4xsi32>"}, "tensor<4x3xi1>", 4});
+  cases.push_back({R"(gather "op" (%a0, %a1) axis 0)", {"tensor<5x3xsi32>", "tensor<si32>"}, "tensor<3xsi32>", 4});
+}
+
+static void addReductions(std::vector<OpCase> &cases) {
+  for (const char *kind : {"sum", "max", "min", "prod"}) {
+    cases.push_back({"reduce \"op\" " + std::string(kind) + "(%a0) dims [1]", {"tensor<3x7x2xf32>"}, "tensor<3x2xf32>"});
+    cases.push_back({"reduce \"op\" " + std::string(kind) + "(%a0) dims [0, 2]", {"tensor<3x4x5xsi8>"}, "tensor<4xsi8>", 3});
+  }
+  for (const char *kind : {"and", "or"})
+    cases.push_back({"reduce \"op\" " + std::string(kind) + "(%a0) dims [0]", {"tensor<3x4xi1>"}, "tensor<4xi1>"});
+  cases.push_back({R"(reduce "op" sum(%a0) dims [0])", {"tensor<7xf16>"}, "tensor<f16>"});
+  for (const char *kind : {"sum", "max"})
+    cases.push_back({"window_reduce \"op\" " + std::string(kind) +
+                         "(%a0) window [3, 2] strides [2, 1] padding [1, 1, 0, 1] dilations [1, 2]",
+                     {"tensor<3x2x6x5xf32>"},
+                     "tensor<3x2x3x4xf32>"});
+}
+
+static void addComposites(std::vector<OpCase> &cases) {
+  cases.push_back({R"(softmax "op" (%a0) dim 1)", {"tensor<5x7xf32>"}, "tensor<5x7xf32>"});
+  cases.push_back({R"(softmax "op" (%a0) dim 0)", {"tensor<5x7x2xf32>"}, "tensor<5x7x2xf32>"});
+  cases.push_back({R"(layer_norm "op" (%a0, %a1, %a2) axis 1 epsilon 1.0e-5)",
+                   {"tensor<5x8xf32>", "tensor<8xf32>", "tensor<8xf32>"},
+                   "tensor<5x8xf32>"});
+  cases.push_back({R"(layer_norm "op" (%a0, %a1) axis 1 epsilon 1.0e-5)",
+                   {"tensor<5x4x3xf32>", "tensor<4x3xf32>"},
+                   "tensor<5x4x3xf32>"});
+  cases.push_back({R"(rms_norm "op" (%a0, %a1) axis 2 epsilon 1.0e-6)",
+                   {"tensor<2x5x8xf32>", "tensor<8xf32>"},
+                   "tensor<2x5x8xf32>"});
+  std::string channels = "tensor<3xf32>";
+  cases.push_back({R"(batch_norm "op" (%a0, %a1, %a2, %a3, %a4) epsilon 1.0e-5)",
+                   {"tensor<2x3x4x5xf32>", channels, channels, channels, channels},
+                   "tensor<2x3x4x5xf32>"});
+  auto attention = [&](std::vector<std::string> operands, const char *causal, const char *result) {
+    std::string list = operands.size() == 4 ? "(%a0, %a1, %a2, %a3)" : "(%a0, %a1, %a2)";
+    cases.push_back({"attention \"op\" " + list + " scale 0.5 causal " + causal, operands, result});
+  };
+  attention({"tensor<2x4x3x8xf32>", "tensor<2x4x3x8xf32>", "tensor<2x4x3x6xf32>"}, "true", "tensor<2x4x3x6xf32>");
+  attention({"tensor<2x6x3x4xf32>", "tensor<2x2x5x4xf32>", "tensor<2x2x5x4xf32>"}, "true", "tensor<2x6x3x4xf32>");
+  attention({"tensor<1x6x3x4xf32>", "tensor<1x1x5x4xf32>", "tensor<1x1x5x3xf32>"}, "false", "tensor<1x6x3x3xf32>");
+  attention({"tensor<2x4x3x4xf32>", "tensor<2x2x5x4xf32>", "tensor<2x2x5x4xf32>", "tensor<1x4x3x5xf32>"}, "false",
+            "tensor<2x4x3x4xf32>");
+  attention({"tensor<2x4x3x4xf32>", "tensor<2x2x5x4xf32>", "tensor<2x2x5x4xf32>", "tensor<2x1x3x5xf32>"}, "true",
+            "tensor<2x4x3x4xf32>");
+  for (const char *interleaved : {"true", "false"})
+    cases.push_back({"rotary \"op\" (%a0, %a1, %a2) interleaved " + std::string(interleaved),
+                     {"tensor<2x3x5x4xf32>", "tensor<5x2xf32>", "tensor<5x2xf32>"},
+                     "tensor<2x3x5x4xf32>"});
+}
+
+static void addSymbolic(std::vector<OpCase> &cases) {
+  auto shape = [](const std::string &dims, const std::string &sizes) {
+    return "tensor<" + dims + "xf32, #partita.shape<[<\"batch\", 1, 9>], ()[s0] -> (" + sizes + ")>>";
+  };
+  for (long batch : {1L, 4L, 7L}) {
+    std::map<std::string, long> symbols{{"batch", batch}};
+    cases.push_back({R"(contraction "op" (%a0, %a1) "mk,kn->mn")",
+                     {shape("?x6", "s0, 6"), "tensor<6x4xf32>"},
+                     shape("?x4", "s0, 4"),
+                     1,
+                     symbols});
+    cases.push_back({R"(reshape "op" (%a0))", {shape("?x6", "s0, 6")}, shape("?x2x3", "s0, 2, 3"), 1, symbols});
+    cases.push_back({R"(reshape "op" (%a0))", {shape("?x5x6", "s0, 5, 6")}, shape("?x6", "s0 * 5, 6"), 1, symbols});
+    cases.push_back({R"(reduce "op" sum(%a0) dims [0])", {shape("?x3", "s0, 3")}, "tensor<3xf32>", 1, symbols});
+    cases.push_back({R"(softmax "op" (%a0) dim 0)", {shape("?x3", "s0, 3")}, shape("?x3", "s0, 3"), 1, symbols});
+    cases.push_back({R"(iota "op" dim 0)", {}, shape("?x3", "s0, 3"), 1, symbols});
+    cases.push_back({R"(attention "op" (%a0, %a1, %a2) scale 0.5 causal true)",
+                     {shape("1x2x?x4", "1, 2, s0, 4"), shape("1x2x?x4", "1, 2, s0, 4"), shape("1x2x?x4", "1, 2, s0, 4")},
+                     shape("1x2x?x4", "1, 2, s0, 4"),
+                     1,
+                     symbols});
+  }
+}
+
+std::vector<OpCase> listOpCases() {
+  std::vector<OpCase> cases;
+  addSourcesAndElementwise(cases);
+  addMatrixWork(cases);
+  addMovement(cases);
+  addReductions(cases);
+  addComposites(cases);
+  addSymbolic(cases);
+  return cases;
+}
+
+} // namespace partita
