@@ -14,8 +14,9 @@ using plan::PlacementAttr;
 using plan::SplitAttr;
 
 namespace {
-/// What happened to the splits of one dim. Order is not compared here: whether what changed was innermost is a question
-/// of extents (a split that leaves everything on coordinate 0 commutes), which the placement verifier pass answers.
+/// Axes that left and entered one dim. Order and units are not compared here: whether what changed was innermost is a
+/// question of extents (a split that leaves everything on coordinate 0 commutes, and its unit is free), which the
+/// placement verifier pass answers.
 struct DimChange {
   SmallVector<SplitAttr> removed, added;
 };
@@ -31,12 +32,12 @@ struct Change {
   unsigned numAdded() const {
     return llvm::count_if(dims, [](const DimChange &dim) { return !dim.added.empty(); });
   }
-  /// Axes that left or entered dims, in order.
-  std::vector<std::string> axes(bool ofRemoved) const {
-    std::vector<std::string> names;
+  /// Axes that left or entered dims.
+  std::set<std::string> axes(bool ofRemoved) const {
+    std::set<std::string> names;
     for (const DimChange &dim : dims)
       for (SplitAttr split : ofRemoved ? dim.removed : dim.added)
-        names.push_back(split.getAxis().str());
+        names.insert(split.getAxis().str());
     return names;
   }
 };
@@ -45,12 +46,15 @@ struct Change {
 static Change compare(PlacementAttr from, PlacementAttr to) {
   Change change;
   for (auto [before, after] : llvm::zip(from.getDims(), to.getDims())) {
+    auto has = [](plan::DimSplitAttr splits, SplitAttr wanted) {
+      return llvm::any_of(splits.getSplits(), [&](SplitAttr split) { return split.getAxis() == wanted.getAxis(); });
+    };
     DimChange dim;
     for (SplitAttr split : before.getSplits())
-      if (!llvm::is_contained(after.getSplits(), split))
+      if (!has(after, split))
         dim.removed.push_back(split);
     for (SplitAttr split : after.getSplits())
-      if (!llvm::is_contained(before.getSplits(), split))
+      if (!has(before, split))
         dim.added.push_back(split);
     change.dims.push_back(dim);
   }

@@ -116,7 +116,8 @@ def Graph_ConvolutionOp : Graph_Op<"convolution"> {
   let description = [{
     input [N, G*CI, spatial...], filter [G*CO, CI, kernel...], result [N, G*CO, spatial...]. `padding` is low, high
     per spatial dim. result[n, g*CO+co, o] = sum over ci, k of input[n, g*CI+ci, o*stride + k*dilation - low] *
-    filter[g*CO+co, ci, k]; reads outside the input are zero.
+    filter[g*CO+co, ci, k]; reads outside the input are zero. In a per-device program a part may hold some of the G
+    groups: their number is then that of the input's channels over CI.
   }];
   let arguments = (ins StrAttr:$name, Graph_FloatTensor:$input, Graph_FloatTensor:$filter,
                        DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$padding, DenseI64ArrayAttr:$dilations,
