@@ -14,8 +14,8 @@ import lit.formats
 config.name = "Partita"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".test"]
-# Inputs holds files that tests read.
-config.excludes = ["Inputs"]
+# Inputs holds files that tests read, graphs holds models for whole families of unit tests.
+config.excludes = ["Inputs", "graphs"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = config.partita_test_exec_root
 

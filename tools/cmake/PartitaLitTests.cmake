@@ -6,7 +6,7 @@ configure_file(lit.site.cfg.py.in lit.site.cfg.py @ONLY)
 
 file(GLOB_RECURSE lit_files CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR}
   ${CMAKE_CURRENT_SOURCE_DIR}/*.mlir ${CMAKE_CURRENT_SOURCE_DIR}/*.test)
-list(FILTER lit_files EXCLUDE REGEX "(^|/)Inputs/")
+list(FILTER lit_files EXCLUDE REGEX "(^|/)(Inputs|graphs)/")
 list(TRANSFORM lit_files REPLACE "/.*" "" OUTPUT_VARIABLE lit_folders)
 list(REMOVE_DUPLICATES lit_folders)
 foreach(folder ${lit_folders})
