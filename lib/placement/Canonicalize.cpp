@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Canonicalize.cpp - The unique smallest form of a placement ---------===//
 
 #include "partita/placement/Placement.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- ExchangeTraffic.cpp - Bytes of an exchange, exactly and fast -------===//
 //
 // Counts what computeRegions would list, without listing it: axes whose role both placements share are left out, and
@@ -73,9 +75,8 @@ static DimTable buildDimTable(int64_t length, const DimSplit &from, const DimSpl
   std::vector<Part> owned = enumerateParts(length, from, group);
   for (const Part &wanted : enumerateParts(length, to, group)) {
     std::vector<Overlap> &overlaps = table.byReaderPart.emplace_back();
-    auto first = std::partition_point(owned.begin(), owned.end(), [&](const Part &part) {
-      return part.interval.end <= wanted.interval.begin;
-    });
+    auto first = std::partition_point(owned.begin(), owned.end(),
+                                      [&](const Part &part) { return part.interval.end <= wanted.interval.begin; });
     for (; first != owned.end() && first->interval.begin < wanted.interval.end; ++first) {
       int64_t begin = std::max(first->interval.begin, wanted.interval.begin);
       int64_t end = std::min(first->interval.end, wanted.interval.end);
@@ -129,8 +130,8 @@ static std::optional<int64_t> countOverTime(const std::vector<int64_t> &extents,
         sent[region.source] += elementCount(region.box);
         received[region.target] += elementCount(region.box);
       }
-    busiest = std::max({busiest, *std::max_element(sent.begin(), sent.end()),
-                        *std::max_element(received.begin(), received.end())});
+    busiest = std::max(
+        {busiest, *std::max_element(sent.begin(), sent.end()), *std::max_element(received.begin(), received.end())});
   }
   return busiest;
 }

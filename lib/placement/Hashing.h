@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Hashing.h - Combining hashes -----------------------------*- C++ -*-===//
 //
 // std::hash values folded into one, for tables keyed by value. Example: combineHash(seed, split.axis).

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- InferAssignment.cpp - From placements to split loops ---------------===//
 
 #include "partita/placement/Loops.h"

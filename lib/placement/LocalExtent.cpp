@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- LocalExtent.cpp - Which part of a dim is where ---------------------===//
 
 #include "partita/placement/Placement.h"
@@ -13,9 +15,7 @@ Interval partOf(int64_t length, int64_t unit, int64_t parts, int64_t part) {
   int64_t units = (length + unit - 1) / unit;
   int64_t share = units / parts;
   int64_t larger = units % parts;
-  auto boundary = [&](int64_t index) {
-    return std::min((index * share + std::min(index, larger)) * unit, length);
-  };
+  auto boundary = [&](int64_t index) { return std::min((index * share + std::min(index, larger)) * unit, length); };
   return {boundary(part), boundary(part + 1)};
 }
 

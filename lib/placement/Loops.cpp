@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Loops.cpp - From split loops to placements -------------------------===//
 
 #include "partita/placement/Loops.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Mesh.cpp - Ranks, coordinates, devices -----------------------------===//
 
 #include "partita/placement/Mesh.h"

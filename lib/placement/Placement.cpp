@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Placement.cpp - Placements as checked, printed values --------------===//
 
 #include "partita/placement/Placement.h"
@@ -18,8 +20,8 @@ Placement withoutPartial(Placement placement) {
 /// P2 and P3 for one mention of an axis.
 static std::optional<std::string> findAxisError(int axis, const Mesh &mesh, std::set<int> &seen) {
   if (axis < 0 || axis >= static_cast<int>(mesh.axes.size()))
-    return "axis number " + std::to_string(axis) + " does not exist: the mesh has " +
-           std::to_string(mesh.axes.size()) + " axes";
+    return "axis number " + std::to_string(axis) + " does not exist: the mesh has " + std::to_string(mesh.axes.size()) +
+           " axes";
   if (!seen.insert(axis).second)
     return "axis '" + mesh.axes[axis].name + "' is used twice in one placement";
   return std::nullopt;
@@ -65,8 +67,8 @@ std::string toString(PartialKind kind) {
 }
 
 std::optional<PartialKind> parsePartialKind(const std::string &text) {
-  for (PartialKind kind : {PartialKind::sum, PartialKind::max, PartialKind::min, PartialKind::logicalAnd,
-                           PartialKind::logicalOr})
+  for (PartialKind kind :
+       {PartialKind::sum, PartialKind::max, PartialKind::min, PartialKind::logicalAnd, PartialKind::logicalOr})
     if (toString(kind) == text)
       return kind;
   return std::nullopt;

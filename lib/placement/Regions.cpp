@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Regions.cpp - Intersecting the boxes of two placements -------------===//
 
 #include "partita/placement/Regions.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- ReshardTable.cpp - Remembered reshards -----------------------------===//
 
 #include "partita/placement/Reshard.h"
@@ -104,8 +106,7 @@ std::optional<Reshard> ReshardTable::Implementation::answer(const Question &ques
   return reshard;
 }
 
-ReshardTable::ReshardTable(const CommunicationPrice &price)
-    : implementation(std::make_unique<Implementation>(price)) {}
+ReshardTable::ReshardTable(const CommunicationPrice &price) : implementation(std::make_unique<Implementation>(price)) {}
 
 ReshardTable::~ReshardTable() = default;
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- SearchEdges.cpp - The steps of a search and their price ------------===//
 
 #include "SearchSpace.h"
@@ -15,12 +17,10 @@ Duration SearchSpace::durationOf(const StepKey &key, AxisMask named) {
   auto [entry, added] = durations.try_emplace(key, forbidden);
   if (added) {
     double seconds = price.seconds({key.kind, mesh, axesOf(key.axes), groupSizeOf(key.axes, mesh),
-                                    key.source * elementBytes, key.result * elementBytes,
-                                    key.busiest * elementBytes});
-    double picoseconds = seconds * 1e12;
-    // Written so that NaN is forbidden too.
-    if (picoseconds >= 0 && picoseconds <= std::numeric_limits<double>::max())
-      entry->second = picoseconds < static_cast<double>(longest) ? std::llround(picoseconds) : longest;
+                                    key.source * elementBytes, key.result * elementBytes, key.busiest * elementBytes});
+    // Infinity, NaN and negative prices forbid the step.
+    if (seconds >= 0 && seconds <= std::numeric_limits<double>::max())
+      entry->second = seconds < longest * 1e-12 ? std::llround(seconds * 1e12) : longest;
   }
   Duration once = entry->second;
   if (once == forbidden)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- SearchSpace.cpp - Listing the nodes of a search --------------------===//
 
 #include "SearchSpace.h"
@@ -62,8 +64,8 @@ void SearchSpace::linkStates() {
         if (added == 0 || (list[small].mask & ~list[large].mask) != 0 || !hasOneKind(added, mesh))
           continue;
         if (isDim ? extends(list[small].splits, list[large].splits, shape[part], mesh)
-                  : std::includes(list[large].partial.begin(), list[large].partial.end(),
-                                  list[small].partial.begin(), list[small].partial.end())) {
+                  : std::includes(list[large].partial.begin(), list[large].partial.end(), list[small].partial.begin(),
+                                  list[small].partial.end())) {
           list[small].gains.push_back({added, static_cast<int>(large)});
           list[large].losses.push_back({added, static_cast<int>(small)});
         }

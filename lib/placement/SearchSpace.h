@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- SearchSpace.h - The placements a reshard may pass through *- C++ -*-===//
 //
 // The graph on which the cheapest sequence is searched: nodes are canonical placements, edges are the structured steps

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- ShortestPaths.cpp - Dijkstra's algorithm over placements -----------===//
 
 #include "ShortestPaths.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- ShortestPaths.h - Cheapest sequences in a search space ---*- C++ -*-===//
 //
 // Dijkstra's algorithm (E. W. Dijkstra, A note on two problems in connexion with graphs, 1959) over a SearchSpace, once

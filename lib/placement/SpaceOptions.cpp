@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- SpaceOptions.cpp - Which placements a search looks at --------------===//
 
 #include "SearchSpace.h"
@@ -63,8 +65,7 @@ static AxisMask changingAxes(const Placement &from, const Placement &to, const S
                              const Separated &result) {
   AxisMask moving = 0;
   for (std::size_t dim = 0; dim < from.dims.size(); ++dim)
-    moving |= movingAxes(source.dims[dim], result.dims[dim]) &
-              ~(source.concentrating[dim] & result.concentrating[dim]);
+    moving |= movingAxes(source.dims[dim], result.dims[dim]) & ~(source.concentrating[dim] & result.concentrating[dim]);
   for (const auto &[axis, kind] : from.partial)
     if (auto same = to.partial.find(axis); same == to.partial.end() || same->second != kind)
       moving |= AxisMask(1) << axis;
@@ -124,8 +125,8 @@ static std::vector<DimSplit> listDirectSequences(const DimSplit &from, const Dim
 }
 
 /// Many axes move: all of a dim at once, all partial axes at once.
-static SpaceOptions chooseCoarse(const Mesh &mesh, const Placement &from, const Placement &to,
-                                 const Separated &source, const Separated &result) {
+static SpaceOptions chooseCoarse(const Mesh &mesh, const Placement &from, const Placement &to, const Separated &source,
+                                 const Separated &result) {
   SpaceOptions options;
   for (std::size_t dim = 0; dim < from.dims.size(); ++dim) {
     std::set<DimSplit> both{source.dims[dim], result.dims[dim]};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Step.cpp - Naming and describing one reshard step ------------------===//
 
 #include "partita/placement/Reshard.h"
@@ -31,8 +33,11 @@ std::string toString(StepKind kind) {
 bool isLocal(StepKind kind) { return kind == StepKind::slice || kind == StepKind::partialize; }
 
 double BytesPrice::seconds(const StepDescription &step) const {
-  bool communicates = !isLocal(step.kind) && step.groupSize > 1;
-  return communicates ? static_cast<double>(step.busiestBytes) * secondsPerByte + secondsPerStep : 0.0;
+  if (isLocal(step.kind) || step.groupSize == 1)
+    return 0;
+  // An exchange is many messages without the ring or tree of a collective; where bytes are equal, collectives win.
+  double steps = step.kind == StepKind::exchange ? 3 : 1;
+  return static_cast<double>(step.busiestBytes) * secondsPerByte + steps * secondsPerStep;
 }
 
 namespace {
@@ -104,8 +109,7 @@ std::optional<Step> classifyStep(const Shape &shape, const Mesh &mesh, const Pla
     return std::nullopt;
   if (std::optional<Step> step = classifyStructured(compare(shape, mesh, source, result), mesh))
     return step;
-  if (!source.partial.empty() || !result.partial.empty() ||
-      !exchangeElements(boundsOf(shape), mesh, source, result))
+  if (!source.partial.empty() || !result.partial.empty() || !exchangeElements(boundsOf(shape), mesh, source, result))
     return std::nullopt;
   AxisMask moving = 0;
   for (std::size_t dim = 0; dim < shape.size(); ++dim)
@@ -135,8 +139,7 @@ StepDescription describeStep(const Step &step, const Shape &shape, int64_t eleme
   if (step.kind == StepKind::exchange)
     busiest = exchangeElements(boundsOf(shape), mesh, canonicalize(from, shape, mesh), canonicalize(to, shape, mesh))
                   .value_or(0);
-  return {step.kind,    mesh, step.axes, group, source * elementBytes, result * elementBytes,
-          busiest * elementBytes};
+  return {step.kind, mesh, step.axes, group, source * elementBytes, result * elementBytes, busiest * elementBytes};
 }
 
 } // namespace partita::placement

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- StepRules.cpp - When a step is possible ----------------------------===//
 
 #include "StepRules.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- StepRules.h - When a step is possible and what it moves --*- C++ -*-===//
 //
 // The rules shared by classifyStep and the search. All placements here are canonical.

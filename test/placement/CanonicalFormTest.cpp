@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- CanonicalFormTest.cpp - Law L6, and placements as values -----------===//
 //
 // Exhaustive for one dim: extents 0..17; meshes 2..8, 2x2, 2x3, 2x4, 2x2x2 and one with an axis of size 1; every nested
@@ -14,16 +16,16 @@ using namespace partita::placement::oracle;
 
 namespace {
 
-const std::vector<std::vector<int64_t>> meshes{{2}, {3}, {4},    {5},    {6},    {7},
-                                               {8}, {1}, {2, 2}, {2, 3}, {2, 4}, {2, 1, 2}, {2, 2, 2}};
+const std::vector<std::vector<int64_t>> meshes{{2}, {3},    {4},    {5},    {6},       {7},      {8},
+                                               {1}, {2, 2}, {2, 3}, {2, 4}, {2, 1, 2}, {2, 2, 2}};
 
 TEST(CanonicalFormTest, EqualExactlyIfAllIntervalsAre) {
   for (const std::vector<int64_t> &sizes : meshes)
     for (int64_t extent = 0; extent <= 17; ++extent) {
       Mesh mesh = meshOf(sizes);
       World world(mesh, {extent}, PartialKind::sum);
-      std::vector<int64_t> units = sizes.size() < 3 ? std::vector<int64_t>{1, 2, 3, 4, 7, 16}
-                                                    : std::vector<int64_t>{1, 2, 3, 7};
+      std::vector<int64_t> units =
+          sizes.size() < 3 ? std::vector<int64_t>{1, 2, 3, 4, 7, 16} : std::vector<int64_t>{1, 2, 3, 7};
       std::map<std::vector<Box>, Placement> formOfMeaning;
       std::map<Placement, std::vector<Box>> meaningOfForm;
       for (const Placement &placement : enumeratePlacements(1, cutsOf(mesh, units), {})) {
@@ -82,25 +84,26 @@ TEST(PlacementTest, RefusesUnsoundPlacements) {
   Mesh mesh = meshOf({2, 2});
   Placement sound{{{{0, 2}}, {}}, {{1, PartialKind::sum}}};
   EXPECT_EQ(findError(sound, 2, mesh), std::nullopt);
-  EXPECT_EQ(findError(sound, 3, mesh), "a placement of 2 dims for a value of rank 3");                   // P1
+  EXPECT_EQ(findError(sound, 3, mesh), "a placement of 2 dims for a value of rank 3"); // P1
   EXPECT_EQ(findError(Placement{{{{2, 1}}}, {}}, 1, mesh),
-            "axis number 2 does not exist: the mesh has 2 axes");                                        // P2
+            "axis number 2 does not exist: the mesh has 2 axes");                                              // P2
   EXPECT_EQ(findError(Placement{{{{0, 1}, {0, 1}}}, {}}, 1, mesh), "axis 'a' is used twice in one placement"); // P3
   EXPECT_EQ(findError(Placement{{{{0, 1}}}, {{0, PartialKind::sum}}}, 1, mesh),
-            "axis 'a' is used twice in one placement");                                                  // P3
+            "axis 'a' is used twice in one placement");                                                         // P3
   EXPECT_EQ(findError(Placement{{{{0, 0}}}, {}}, 1, mesh), "axis 'a' cuts in units of 0, expected at least 1"); // P4
   EXPECT_EQ(findError(Placement{{}, {{0, PartialKind::sum}, {1, PartialKind::max}}}, 0, mesh),
-            "a value cannot be partial by sum and by max at once");                                      // P5
+            "a value cannot be partial by sum and by max at once"); // P5
 }
 
 TEST(PlacementTest, PrintsAxesUnitsAndKinds) {
   Mesh mesh = meshOf({2, 2, 3});
   EXPECT_EQ(toString(Placement{{{{0, 1}, {1, 64}}, {}}, {{2, PartialKind::sum}}}, mesh), "[a b@64, _] sum(c)");
-  EXPECT_EQ(toString(Placement{{{}}, {{0, PartialKind::logicalOr}, {2, PartialKind::logicalOr}}}, mesh), "[_] or(a, c)");
+  EXPECT_EQ(toString(Placement{{{}}, {{0, PartialKind::logicalOr}, {2, PartialKind::logicalOr}}}, mesh),
+            "[_] or(a, c)");
   EXPECT_EQ(toString(Placement{{{{7, 1}}}, {}}, mesh), "[#7]");
   EXPECT_EQ(toString(replicated(0), mesh), "[]");
-  for (PartialKind kind : {PartialKind::sum, PartialKind::max, PartialKind::min, PartialKind::logicalAnd,
-                           PartialKind::logicalOr})
+  for (PartialKind kind :
+       {PartialKind::sum, PartialKind::max, PartialKind::min, PartialKind::logicalAnd, PartialKind::logicalOr})
     EXPECT_EQ(parsePartialKind(toString(kind)), kind);
   EXPECT_EQ(parsePartialKind("mean"), std::nullopt);
 }

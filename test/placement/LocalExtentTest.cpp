@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- LocalExtentTest.cpp - Cuts against dealing out units ---------------===//
 //
 // Exhaustive: extents 0..17; meshes 2..8, 2x2, 2x3, 2x4, 2x2x2; every nested sequence of axes with units 1, 2, 3, 7.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- MeshTest.cpp - Coordinates, ranks, devices, rules M1 to M5 ---------===//
 
 #include "partita/placement/Mesh.h"
@@ -49,8 +51,8 @@ TEST(MeshTest, RefusesUnsoundMeshes) {
   EXPECT_EQ(findError(Mesh{{{"x", 0, AxisKind::space}}, {}}), "mesh axis 'x' has size 0, expected at least 1"); // M1
   EXPECT_EQ(findError(Mesh{{{"", 1, AxisKind::space}}, {0}}), "a mesh axis has no name");                       // M2
   EXPECT_EQ(findError(Mesh{{{"x", 1, AxisKind::space}, {"x", 1, AxisKind::space}}, {0}}),
-            "two mesh axes are named 'x'"); // M2
-  EXPECT_EQ(findError(Mesh{{{"x", 2, AxisKind::space}}, {0}}), "the mesh has 2 ranks but 1 devices"); // M3
+            "two mesh axes are named 'x'");                                                                // M2
+  EXPECT_EQ(findError(Mesh{{{"x", 2, AxisKind::space}}, {0}}), "the mesh has 2 ranks but 1 devices");      // M3
   EXPECT_EQ(findError(Mesh{{{"x", 2, AxisKind::space}}, {7, 7}}), "device 7 is listed twice in the mesh"); // M4
   std::vector<Axis> many;
   for (int i = 0; i < 65; ++i)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Oracle.cpp - Placements by definition, on real data ----------------===//
 
 #include "Oracle.h"
@@ -70,8 +72,8 @@ const std::vector<std::vector<int>> &World::groups(const std::vector<int> &axes)
       for (std::size_t other = 0; other < places.size(); ++other) {
         bool same = true;
         for (std::size_t axis = 0; axis < mesh.axes.size(); ++axis)
-          same &= place[axis] == places[other][axis] ||
-                  std::count(axes.begin(), axes.end(), static_cast<int>(axis)) != 0;
+          same &=
+              place[axis] == places[other][axis] || std::count(axes.begin(), axes.end(), static_cast<int>(axis)) != 0;
         if (same)
           group.push_back(static_cast<int>(other));
       }
@@ -235,9 +237,9 @@ State World::apply(const Step &step, const Placement &from, const Placement &to,
         value = reduces ? combine(value, read) : read;
         ++found;
       }
-      bool enough = reduces                            ? found == members[place].size()
+      bool enough = reduces                           ? found == members[place].size()
                     : step.kind == StepKind::exchange ? found >= 1
-                                                       : found == 1;
+                                                      : found == 1;
       if (!enough)
         error = toString(step.kind) + ": " + std::to_string(found) + " owners of element " + std::to_string(flat);
       result[place].push_back(step.kind == StepKind::partialize && !first ? identity() : value);

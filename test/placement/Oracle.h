@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Oracle.h - Placements by definition, on real data --------*- C++ -*-===//
 //
 // A slow second opinion for the tests: cuts are made by dealing out units one by one, steps by moving elements between

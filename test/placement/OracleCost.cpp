@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- OracleCost.cpp - The cheapest reshard by exhaustion ----------------===//
 
 #include "OracleCost.h"
@@ -107,8 +109,8 @@ StepDescription describeByBoxes(World &world, const Step &step, int64_t elementB
     busiest = 2 * (group - 1) * static_cast<int64_t>(std::ceil(static_cast<double>(source) / group));
   if (step.kind == StepKind::exchange)
     busiest = exchangeByElements(world, from, to).value_or(0);
-  return {step.kind,      world.mesh, step.axes, group, source * elementBytes, result * elementBytes,
-          busiest * elementBytes};
+  return {
+      step.kind, world.mesh, step.axes, group, source * elementBytes, result * elementBytes, busiest * elementBytes};
 }
 
 static bool contains(const Box &box, const std::vector<int64_t> &element) {
@@ -227,8 +229,8 @@ ExhaustiveSearch::Space &ExhaustiveSearch::spaceFor(const Placement &from, const
         cuts[dim].insert({static_cast<int>(axis), 1});
     for (const Placement *placement : {&from, &to})
       for (const Split &split : placement->dims[dim])
-        cuts[dim].insert({split.axis, concentrates(world, *placement, dim, split.axis) ? world.extents[dim]
-                                                                                     : split.unit});
+        cuts[dim].insert(
+            {split.axis, concentrates(world, *placement, dim, split.axis) ? world.extents[dim] : split.unit});
   }
   for (const Placement *placement : {&from, &to})
     partials.insert(placement->partial.begin(), placement->partial.end());
@@ -291,8 +293,8 @@ std::optional<CheapestPath> ExhaustiveSearch::find(const Placement &from, const 
       std::vector<int> axes;
       // The group of an exchange: space axes whose cut is not in the common outer cuts.
       for (std::size_t dim = 0; possible && dim < source.dims.size(); ++dim) {
-        auto [left, right] = std::mismatch(source.dims[dim].begin(), source.dims[dim].end(),
-                                           target.dims[dim].begin(), target.dims[dim].end());
+        auto [left, right] = std::mismatch(source.dims[dim].begin(), source.dims[dim].end(), target.dims[dim].begin(),
+                                           target.dims[dim].end());
         for (; left != source.dims[dim].end(); ++left)
           axes.push_back(left->axis);
         for (; right != target.dims[dim].end(); ++right)
@@ -305,8 +307,9 @@ std::optional<CheapestPath> ExhaustiveSearch::find(const Placement &from, const 
       Step step{StepKind::exchange, {group.begin(), group.end()}, -1, -1};
       exchanges->second.push_back(possible ? priceOf(world, step, elementBytes, price, source, target) : unreachable);
     }
-  auto stepCost = [&](int i, int j) { return j == base ? std::min(space.steps[i][j], exchanges->second[i])
-                                                      : space.steps[i][j]; };
+  auto stepCost = [&](int i, int j) {
+    return j == base ? std::min(space.steps[i][j], exchanges->second[i]) : space.steps[i][j];
+  };
   // Costs to the end, by relaxing every step until nothing changes.
   auto [known, fresh] = space.rests.try_emplace(end, count, unreachable);
   std::vector<Cost> &rest = known->second;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- OracleCost.h - The cheapest reshard by exhaustion --------*- C++ -*-===//
 //
 // Lists every placement of the space that Reshard.h describes, every pair of them that is one step, prices these

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- RegionsTest.cpp - Region tables by elements ------------------------===//
 //
 // Exhaustive: all placements (unit 1) of 17, 5x3 and 1x8 between the listed pairs of meshes.

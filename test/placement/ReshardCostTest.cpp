@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- ReshardCostTest.cpp - Costs against an exhaustive shortest path ----===//
 //
 // Exhaustive over pairs, with the cheapest path itself compared (ties included):
@@ -109,8 +111,7 @@ TEST(ReshardCostTest, SampledUnits) {
     World world(mesh, extents, PartialKind::max);
     ReshardTable table(price);
     ExhaustiveSearch search(world, 4, price);
-    std::vector<Placement> forms =
-        canonicalForms(world, cutsOf(mesh, {1, 2, 3}), partialsOf(mesh, PartialKind::max));
+    std::vector<Placement> forms = canonicalForms(world, cutsOf(mesh, {1, 2, 3}), partialsOf(mesh, PartialKind::max));
     for (int i = 0; i < 300; ++i) {
       const Placement &from = forms[(chance = mix(chance)) % forms.size()];
       const Placement &to = forms[(chance = mix(chance)) % forms.size()];

@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- ReshardHighRankTest.cpp - Sampled placements of rank 3 and 4 -------===//
 //
-// Sampled, 20,000 cases with seed 7: 200 worlds (rank 3 or 4; extents 1..8 or 1..5; meshes 2..8, 2x2, 2x3, 2x4, 2x2x2; units
-// 1, 2, 3; all five partial kinds), 100 pairs of placements in each. Every path runs on data with unequal partial values.
-// Also sampled: 600 cases on four and more axes (seed 8, the restricted spaces), 20 on seven axes (seed 9), and 400 with
-// a time axis (seed 10).
+// Sampled, 20,000 cases with seed 7: 200 worlds (rank 3 or 4; extents 1..8 or 1..5; meshes 2..8, 2x2, 2x3, 2x4, 2x2x2;
+// units 1, 2, 3; all five partial kinds), 100 pairs of placements in each. Every path runs on data with unequal partial
+// values. Also sampled: 600 cases on four and more axes (seed 8, the restricted spaces), 20 on seven axes (seed 9), and
+// 400 with a time axis (seed 10).
 //
 //===----------------------------------------------------------------------===//
 
@@ -72,8 +74,7 @@ std::vector<int64_t> drawExtents(Chance &chance, int64_t rank, int64_t limit) {
 }
 
 TEST(ReshardHighRankTest, TwentyThousandCases) {
-  const std::vector<std::vector<int64_t>> meshes{{2}, {3},    {4},    {5},    {6},      {7},
-                                                 {8}, {2, 2}, {2, 3}, {2, 4}, {2, 2, 2}};
+  const std::vector<std::vector<int64_t>> meshes{{2}, {3}, {4}, {5}, {6}, {7}, {8}, {2, 2}, {2, 3}, {2, 4}, {2, 2, 2}};
   Chance chance(7);
   for (int i = 0; i < 200; ++i) {
     int64_t rank = 3 + chance.below(2);

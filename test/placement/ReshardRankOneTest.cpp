@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- ReshardRankOneTest.cpp - All pairs of placements of vectors --------===//
 //
-// Exhaustive: extents 1..17; meshes 2..8, 2x2, 2x3, 2x4 with units 1, 2, 3 and 2x2x2 with units 1, 2; all five partial kinds
-// on meshes of up to two axes, sum on 2x2x2. Every path runs on data; partial values are unequal (seed 1).
+// Exhaustive: extents 1..17; meshes 2..8, 2x2, 2x3, 2x4 with units 1, 2, 3 and 2x2x2 with units 1, 2; all five partial
+// kinds on meshes of up to two axes, sum on 2x2x2. Every path runs on data; partial values are unequal (seed 1).
 //
 //===----------------------------------------------------------------------===//
 
@@ -26,8 +28,8 @@ void runAllPairs(const std::vector<int64_t> &sizes, int64_t extent, const std::v
   for (const Placement &from : forms)
     for (const Placement &to : forms) {
       const Reshard *reshard = table.find({extent}, 4, mesh, from, to);
-      std::string where = toString(mesh) + " " + std::to_string(extent) + ": " + toString(from, mesh) + " -> " +
-                          toString(to, mesh);
+      std::string where =
+          toString(mesh) + " " + std::to_string(extent) + ": " + toString(from, mesh) + " -> " + toString(to, mesh);
       ASSERT_NE(reshard, nullptr) << where;
       ASSERT_EQ(reshard->path.front(), from) << where;
       ASSERT_EQ(reshard->path.back(), to) << where;
@@ -38,16 +40,16 @@ void runAllPairs(const std::vector<int64_t> &sizes, int64_t extent, const std::v
 TEST(ReshardRankOneTest, OneAxisAllKinds) {
   for (int64_t size = 2; size <= 8; ++size)
     for (int64_t extent = 1; extent <= 17; ++extent)
-      for (PartialKind kind : {PartialKind::sum, PartialKind::max, PartialKind::min, PartialKind::logicalAnd,
-                               PartialKind::logicalOr})
+      for (PartialKind kind :
+           {PartialKind::sum, PartialKind::max, PartialKind::min, PartialKind::logicalAnd, PartialKind::logicalOr})
         runAllPairs({size}, extent, {1, 2, 3}, kind);
 }
 
 TEST(ReshardRankOneTest, TwoAxesAllKinds) {
   for (const std::vector<int64_t> &sizes : {std::vector<int64_t>{2, 2}, {2, 3}, {2, 4}})
     for (int64_t extent = 1; extent <= 17; ++extent)
-      for (PartialKind kind : {PartialKind::sum, PartialKind::max, PartialKind::min, PartialKind::logicalAnd,
-                               PartialKind::logicalOr})
+      for (PartialKind kind :
+           {PartialKind::sum, PartialKind::max, PartialKind::min, PartialKind::logicalAnd, PartialKind::logicalOr})
         runAllPairs(sizes, extent, {1, 2, 3}, kind);
 }
 

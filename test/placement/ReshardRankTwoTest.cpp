@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- ReshardRankTwoTest.cpp - All pairs of placements of matrices -------===//
 //
 // Exhaustive: extents {1,2,3,5,7,8,16,17} x the same; meshes 2..8, 2x2, 2x3, 2x4 (this file compiled with
-// PARTITA_CUBE=0) and 2x2x2 (PARTITA_CUBE=1..4: a quarter of the first extents each); unit 1, on one axis also unit 2; sum.
-// Equivalent placements count as one. Every path runs on data; partial values are unequal (seed 2).
+// PARTITA_CUBE=0) and 2x2x2 (PARTITA_CUBE=1..4: a quarter of the first extents each); unit 1, on one axis also unit 2;
+// sum. Equivalent placements count as one. Every path runs on data; partial values are unequal (seed 2).
 //
 //===----------------------------------------------------------------------===//
 
@@ -17,16 +19,14 @@ namespace {
 
 const std::vector<int64_t> extents{1, 2, 3, 5, 7, 8, 16, 17};
 
-void runAllPairs(const std::vector<int64_t> &sizes, int64_t rows, int64_t columns,
-                 const std::vector<int64_t> &units) {
+void runAllPairs(const std::vector<int64_t> &sizes, int64_t rows, int64_t columns, const std::vector<int64_t> &units) {
   Mesh mesh = meshOf(sizes);
   Shape shape{rows, columns};
   World world(mesh, {rows, columns}, PartialKind::sum);
   BytesPrice price;
   ReshardTable table(price);
   std::set<Placement> forms;
-  for (const Placement &placement :
-       enumeratePlacements(2, cutsOf(mesh, units), partialsOf(mesh, PartialKind::sum)))
+  for (const Placement &placement : enumeratePlacements(2, cutsOf(mesh, units), partialsOf(mesh, PartialKind::sum)))
     forms.insert(canonicalize(placement, shape, mesh));
   for (const Placement &from : forms)
     for (const Placement &to : forms) {

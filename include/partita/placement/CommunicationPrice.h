@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- CommunicationPrice.h - What a reshard step costs ---------*- C++ -*-===//
 //
 // The question the placement algebra asks of a cost model: how long does this one step take on this mesh. The algebra
@@ -53,8 +55,8 @@ public:
   virtual double seconds(const StepDescription &step) const = 0;
 };
 
-/// Bytes of the busiest rank times a constant, plus a constant for each step that communicates. Used for hand-written
-/// plans, where no machine is known, and in tests.
+/// Bytes of the busiest rank times a constant, plus a constant for each step that communicates (three times for an
+/// exchange). Used for hand-written plans, where no machine is known, and in tests.
 class BytesPrice : public CommunicationPrice {
 public:
   explicit BytesPrice(double secondsPerByte = 1e-9, double secondsPerStep = 1e-6)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Loops.h - Split loops and the placements they mean -------*- C++ -*-===//
 //
 // An op is a nest of loops; every dim of its operands and results is an expression of loops. Splitting loops over mesh

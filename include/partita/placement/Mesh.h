@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Mesh.h - Named axes over a list of devices ---------------*- C++ -*-===//
 //
 // A mesh gives a list of devices coordinates along named axes.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Placement.h - Where the parts of a tensor are ------------*- C++ -*-===//
 //
 // The placement of a tensor on a mesh says, for every device and micro-batch (for all coordinates of the mesh),

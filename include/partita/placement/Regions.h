@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Regions.h - Who sends which box to whom ------------------*- C++ -*-===//
 //
 // The region table of a transfer between any two meshes: rectangles, as data. It describes an exchange on one mesh and

@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Reshard.h - From one placement to another ----------------*- C++ -*-===//
 //
 // The cheapest sequence of collectives that turns one placement of a value into another on the same mesh.
 //
 // Example, mesh x = 2, y = 4, shape 8 x 8, from [x, _] sum(y) to [_, _]:
-//   findReshard(...)->path == {[x, _] sum(y), [x y, _], [_, _]}: a reduce-scatter over y, then one all-gather over x, y.
+//   findReshard(...)->path == {[x, _] sum(y), [x y, _], [_, _]}: a reduce-scatter over y, then one all-gather over x,
+//   y.
 //
 // STEPS. Every step between two placements has one kind, deduced by classifyStep; `unit` may be any:
 //   slice          replicated axes become the innermost cuts of one dim; local
@@ -42,8 +45,8 @@
 
 namespace partita::placement {
 
-/// The kind of the step and the axes it works on, ascending. For slice, allGather and reduceScatter `dim` is the dim cut
-/// or gathered, for allToAll the dim gathered and `otherDim` the dim cut; -1 where there is none.
+/// The kind of the step and the axes it works on, ascending. For slice, allGather and reduceScatter `dim` is the dim
+/// cut or gathered, for allToAll the dim gathered and `otherDim` the dim cut; -1 where there is none.
 struct Step {
   StepKind kind;
   std::vector<int> axes;
@@ -70,8 +73,8 @@ struct Reshard {
   bool operator==(const Reshard &) const = default;
 };
 
-/// The cheapest sequence; nothing if a placement is malformed (findError) or every sequence costs infinity. `elementBytes`
-/// is the size of one element.
+/// The cheapest sequence; nothing if a placement is malformed (findError) or every sequence costs infinity.
+/// `elementBytes` is the size of one element.
 std::optional<Reshard> findReshard(const Shape &shape, int64_t elementBytes, const Mesh &mesh, const Placement &from,
                                    const Placement &to, const CommunicationPrice &price);
 
