@@ -78,7 +78,7 @@ llvm::Expected<Machine> parseCpu(llvm::StringRef name, llvm::StringRef rest) {
   return build(name, type, *size, sharedMemoryLinks(), hostNetworkLinks());
 }
 
-llvm::Error makeUnknownNameError(llvm::StringRef name, llvm::StringRef base) {
+llvm::Error makeUnknownNameError(llvm::StringRef base) {
   std::vector<std::string> known = {"cpu"};
   for (const BuiltinGpu &gpu : builtinGpus())
     known.push_back(gpu.type.name);
@@ -118,7 +118,7 @@ llvm::Expected<Machine> Machine::parse(llvm::StringRef nameOrPath) {
     size->devices = size->devices == 0 ? gpu.devicesPerNode : size->devices;
     return build(nameOrPath, gpu.type, *size, gpu.inner, gpu.network);
   }
-  return makeUnknownNameError(nameOrPath, base);
+  return makeUnknownNameError(base);
 }
 
 Machine Machine::host() {

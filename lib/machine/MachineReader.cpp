@@ -38,18 +38,18 @@ public:
   MachineDescription description;
 
 private:
-  void readType(JsonReader reader);
-  void readDevices(JsonReader reader);
-  void readLevel(JsonReader reader);
-  void readGroups(JsonReader reader, std::vector<int32_t> &groupOf);
-  void readGroupSizes(JsonReader reader, std::vector<int32_t> &groupOf);
+  void readType(const JsonReader &reader);
+  void readDevices(const JsonReader &reader);
+  void readLevel(const JsonReader &reader);
+  void readGroups(const JsonReader &reader, std::vector<int32_t> &groupOf);
+  void readGroupSizes(const JsonReader &reader, std::vector<int32_t> &groupOf);
   std::optional<DeviceTypeId> findType(const std::string &name);
 
   const JsonDocument &document;
   JsonReader root;
 };
 
-void MachineFileReader::readType(JsonReader reader) {
+void MachineFileReader::readType(const JsonReader &reader) {
   DeviceType type;
   type.name = reader.field("name").asString(100);
   type.target = reader.field("target").asChoice({"cpu", "cuda"}) == 0 ? Target::Cpu : Target::Cuda;
@@ -85,7 +85,7 @@ std::optional<DeviceTypeId> MachineFileReader::findType(const std::string &name)
   return DeviceTypeId{int32_t(description.types.size()) - 1};
 }
 
-void MachineFileReader::readDevices(JsonReader reader) {
+void MachineFileReader::readDevices(const JsonReader &reader) {
   JsonReader typeField = reader.isString() ? reader : reader.field("type");
   int64_t count = reader.isString() ? 1 : reader.optionalField("count").asIntegerOr(1, 1, mostDevices);
   std::string typeName = typeField.asString();
@@ -103,7 +103,7 @@ void MachineFileReader::readDevices(JsonReader reader) {
   description.devices.insert(description.devices.end(), count, *type);
 }
 
-void MachineFileReader::readGroupSizes(JsonReader reader, std::vector<int32_t> &groupOf) {
+void MachineFileReader::readGroupSizes(const JsonReader &reader, std::vector<int32_t> &groupOf) {
   size_t device = 0;
   int32_t group = 0;
   for (int64_t size : reader.asIntegers(1, mostDevices)) {
@@ -116,7 +116,7 @@ void MachineFileReader::readGroupSizes(JsonReader reader, std::vector<int32_t> &
     reader.fail("expected sizes that add up to the " + llvm::Twine(groupOf.size()) + " devices");
 }
 
-void MachineFileReader::readGroups(JsonReader reader, std::vector<int32_t> &groupOf) {
+void MachineFileReader::readGroups(const JsonReader &reader, std::vector<int32_t> &groupOf) {
   int64_t deviceCount = groupOf.size();
   std::vector<int64_t> firstOf(deviceCount, -1); // of the group listed with this device
   for (const JsonReader &group : reader.elements()) {
@@ -135,7 +135,7 @@ void MachineFileReader::readGroups(JsonReader reader, std::vector<int32_t> &grou
     groupOf[device] = firstOf[device] < 0 || firstOf[device] == device ? next++ : groupOf[firstOf[device]];
 }
 
-void MachineFileReader::readLevel(JsonReader reader) {
+void MachineFileReader::readLevel(const JsonReader &reader) {
   LinkLevel level;
   level.name = reader.field("name").asString(100);
   level.bandwidth = reader.field("bandwidth").asDouble(leastRate, mostRate);

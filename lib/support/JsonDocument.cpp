@@ -10,7 +10,7 @@ using namespace partita;
 
 namespace {
 constexpr size_t mostReported = 10;
-}
+} // namespace
 
 void JsonState::addMistake(llvm::StringRef path, const llvm::Twine &message) {
   if (++mistakeCount > mostReported)

@@ -7,6 +7,18 @@
 
 using namespace partita;
 
+namespace {
+/// The array or object of `data` (an empty one if it was something else), shared with no other value.
+template <typename Container, typename Data> Container &changeShared(Data &data) {
+  auto *held = std::get_if<std::shared_ptr<Container>>(&data);
+  if (!held)
+    held = &data.template emplace<std::shared_ptr<Container>>(std::make_shared<Container>());
+  else if (held->use_count() > 1)
+    *held = std::make_shared<Container>(**held);
+  return **held;
+}
+} // namespace
+
 llvm::StringRef partita::describeJsonKind(JsonKind kind) {
   switch (kind) {
   case JsonKind::Null:
@@ -47,33 +59,29 @@ JsonValue JsonValue::makeArray() { return makeArray(std::vector<JsonValue>()); }
 
 JsonValue JsonValue::makeArray(std::vector<JsonValue> elements) {
   JsonValue value;
-  value.data = std::move(elements);
+  value.data = std::make_shared<Elements>(std::move(elements));
   return value;
 }
 
 JsonValue JsonValue::makeObject() {
   JsonValue value;
-  value.data = std::vector<JsonMember>();
+  value.data = std::make_shared<Members>();
   return value;
 }
 
 JsonValue JsonValue::makeObjectOf(std::vector<JsonMember> members) {
   JsonValue value;
-  value.data = std::move(members);
+  value.data = std::make_shared<Members>(std::move(members));
   return value;
 }
 
 JsonValue &JsonValue::append(JsonValue element) {
-  if (!std::holds_alternative<std::vector<JsonValue>>(data))
-    data = std::vector<JsonValue>();
-  std::get_if<std::vector<JsonValue>>(&data)->push_back(std::move(element));
+  changeShared<Elements>(data).push_back(std::move(element));
   return *this;
 }
 
 JsonValue &JsonValue::set(llvm::StringRef name, JsonValue value) {
-  if (!std::holds_alternative<std::vector<JsonMember>>(data))
-    data = std::vector<JsonMember>();
-  auto &members = *std::get_if<std::vector<JsonMember>>(&data);
+  Members &members = changeShared<Members>(data);
   for (JsonMember &member : members) {
     if (member.name == name) {
       member.value = std::move(value);
@@ -142,14 +150,14 @@ std::optional<double> JsonValue::getDouble() const {
 const std::string *JsonValue::getString() const { return std::get_if<std::string>(&data); }
 
 llvm::ArrayRef<JsonValue> JsonValue::elements() const {
-  if (const auto *elements = std::get_if<std::vector<JsonValue>>(&data))
-    return *elements;
+  if (const auto *elements = std::get_if<std::shared_ptr<Elements>>(&data))
+    return **elements;
   return {};
 }
 
 llvm::ArrayRef<JsonMember> JsonValue::members() const {
-  if (const auto *members = std::get_if<std::vector<JsonMember>>(&data))
-    return *members;
+  if (const auto *members = std::get_if<std::shared_ptr<Members>>(&data))
+    return **members;
   return {};
 }
 
@@ -160,4 +168,18 @@ const JsonValue *JsonValue::find(llvm::StringRef name) const {
   return nullptr;
 }
 
-bool JsonValue::operator==(const JsonValue &other) const { return data == other.data; }
+// As deep as the value: at most JsonLimits::depth levels for one that was read.
+// NOLINTNEXTLINE(misc-no-recursion)
+bool JsonValue::operator==(const JsonValue &other) const {
+  if (data.index() != other.data.index())
+    return false;
+  if (kind() != JsonKind::Array && kind() != JsonKind::Object)
+    return data == other.data;
+  llvm::ArrayRef<JsonMember> ours = members(), theirs = other.members();
+  if (elements() != other.elements() || ours.size() != theirs.size())
+    return false;
+  for (size_t i = 0; i < ours.size(); ++i)
+    if (ours[i].name != theirs[i].name || ours[i].value != theirs[i].value)
+      return false;
+  return true;
+}

@@ -59,7 +59,7 @@ void writeScalar(const JsonValue &value, std::string &out) {
   if (std::optional<bool> boolean = value.getBoolean())
     out += *boolean ? "true" : "false";
   else if (value.kind() == JsonKind::Double)
-    writeDouble(*value.getDouble(), out);
+    writeDouble(value.getDouble().value_or(0), out);
   else if (std::optional<int64_t> integer = value.getInteger())
     out += std::to_string(*integer);
   else if (std::optional<uint64_t> integer = value.getUnsigned())
@@ -69,6 +69,9 @@ void writeScalar(const JsonValue &value, std::string &out) {
   else
     out += "null";
 }
+
+// These two go as deep as the value: at most JsonLimits::depth levels for one that was read.
+// NOLINTBEGIN(misc-no-recursion)
 
 /// Writes a value on one line, giving up (returning false) once `out` is longer than `mostBytes`.
 bool writeOneLine(const JsonValue &value, std::string &out, size_t mostBytes) {
@@ -133,6 +136,7 @@ void writeLines(const JsonValue &value, size_t column, size_t indent, bool isRoo
   }
   out += "\n" + std::string(indent, ' ') + (isArray ? "]" : "}");
 }
+// NOLINTEND(misc-no-recursion)
 } // namespace
 
 std::string JsonValue::str() const {

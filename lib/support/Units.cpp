@@ -24,6 +24,22 @@ std::string formatLong(int64_t seconds) {
     return std::to_string(hours) + " h " + std::to_string(minutes % 60) + " min";
   return std::to_string(minutes) + " min " + std::to_string(seconds % 60) + " s";
 }
+
+std::string formatDuration(double value) {
+  if (value == 0)
+    return "0 s";
+  if (value > 1e15)
+    return "never";
+  if (value >= 99.95)
+    return formatLong(std::llround(value));
+  if (value >= 0.9995)
+    return formatThreeDigits(value) + " s";
+  if (value >= 0.9995e-3)
+    return formatThreeDigits(value * 1e3) + " ms";
+  if (value >= 0.9995e-6)
+    return formatThreeDigits(value * 1e6) + " us";
+  return formatThreeDigits(value * 1e9) + " ns";
+}
 } // namespace
 
 std::optional<int64_t> partita::multiplyChecked(int64_t a, int64_t b) {
@@ -57,50 +73,34 @@ std::string partita::formatBytes(Bytes bytes) {
   static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
   if (bytes == Bytes::max())
     return "unlimited";
-  if (bytes.value < 0)
-    return "-" + formatBytes(Bytes{} - bytes);
-  if (bytes.value < 1024)
+  if (bytes.value > -1024 && bytes.value < 1024)
     return std::to_string(bytes.value) + " B";
-  double value = static_cast<double>(bytes.value) / 1024;
+  std::string sign = bytes.value < 0 ? "-" : "";
+  double value = std::abs(static_cast<double>(bytes.value)) / 1024;
   size_t unit = 0;
   // 1023.9 would be printed as 1024 of this unit instead of 1.00 of the next.
   for (; value >= 1023.5 && unit + 1 < std::size(units); ++unit)
     value /= 1024;
-  return formatThreeDigits(value) + " " + units[unit];
+  return sign + formatThreeDigits(value) + " " + units[unit];
 }
 
 std::string partita::formatSeconds(Seconds seconds) {
-  double value = seconds.value;
-  if (std::isnan(value))
+  if (std::isnan(seconds.value))
     return "unknown";
-  if (value < 0)
-    return "-" + formatSeconds(Seconds{-value});
-  if (value == 0)
-    return "0 s";
-  if (value > 1e15)
-    return "never";
-  if (value >= 99.95)
-    return formatLong(std::llround(value));
-  if (value >= 0.9995)
-    return formatThreeDigits(value) + " s";
-  if (value >= 0.9995e-3)
-    return formatThreeDigits(value * 1e3) + " ms";
-  if (value >= 0.9995e-6)
-    return formatThreeDigits(value * 1e6) + " us";
-  return formatThreeDigits(value * 1e9) + " ns";
+  return (seconds.value < 0 ? "-" : "") + formatDuration(std::abs(seconds.value));
 }
 
 std::string partita::formatCount(double count, const std::string &unit) {
   static const char *const prefixes[] = {"", "k", "M", "G", "T", "P", "E", "Z"};
   if (!std::isfinite(count))
     return "unknown" + (unit.empty() ? "" : " " + unit);
-  if (count < 0)
-    return "-" + formatCount(-count, unit);
+  std::string sign = count < 0 ? "-" : "";
+  count = std::abs(count);
   size_t prefix = 0;
   for (; count >= 999.5 && prefix + 1 < std::size(prefixes); ++prefix)
     count /= 1000;
   std::string number =
       prefix == 0 && count == std::floor(count) ? std::to_string(int(count)) : formatThreeDigits(count);
   std::string suffix = prefixes[prefix] + unit;
-  return suffix.empty() ? number : number + " " + suffix;
+  return sign + (suffix.empty() ? number : number + " " + suffix);
 }

@@ -23,7 +23,7 @@
 
 #include <concepts>
 #include <cstdint>
-#include <initializer_list>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -68,7 +68,7 @@ public:
   /// Adds an element at the end; a value that was not an array becomes an empty one first.
   JsonValue &append(JsonValue element);
   /// Sets a member, in place if it exists and else at the end; a value that was not an object becomes an
-  /// empty one first.
+  /// empty one first. Takes time linear in the number of members: build objects of thousands with makeObjectOf.
   JsonValue &set(llvm::StringRef name, JsonValue value);
 
   JsonKind kind() const;
@@ -97,8 +97,11 @@ public:
   bool operator==(const JsonValue &other) const;
 
 private:
-  using Data = std::variant<std::monostate, bool, int64_t, uint64_t, double, std::string, std::vector<JsonValue>,
-                            std::vector<JsonMember>>;
+  using Elements = std::vector<JsonValue>;
+  using Members = std::vector<JsonMember>;
+  // Copies of an array or object share it until one of them is changed.
+  using Data = std::variant<std::monostate, bool, int64_t, uint64_t, double, std::string, std::shared_ptr<Elements>,
+                            std::shared_ptr<Members>>;
   // An integer that fits int64 is always held as int64, so that equal numbers compare equal.
   JsonValue(bool fitsSigned, uint64_t bits);
 
@@ -108,8 +111,6 @@ private:
 struct JsonMember {
   std::string name;
   JsonValue value;
-
-  bool operator==(const JsonMember &) const = default;
 };
 
 template <typename Range> JsonValue JsonValue::makeArrayOf(const Range &range) {

@@ -88,6 +88,7 @@ std::string formatCount(double count, const std::string &unit = "");
 
 } // namespace partita
 
+// NOLINTBEGIN(bugprone-std-namespace-modification): std::hash is made to be specialized for one's own types.
 template <> struct std::hash<partita::Bytes> {
   size_t operator()(const partita::Bytes &bytes) const { return std::hash<int64_t>()(bytes.value); }
 };
@@ -97,5 +98,6 @@ template <> struct std::hash<partita::Seconds> {
 template <typename Tag> struct std::hash<partita::Id<Tag>> {
   size_t operator()(const partita::Id<Tag> &id) const { return std::hash<int32_t>()(id.value); }
 };
+// NOLINTEND(bugprone-std-namespace-modification)
 
 #endif // PARTITA_SUPPORT_UNITS_H
