@@ -1,6 +1,7 @@
 //===- TensorPayload.cpp - Where a tensor's elements are -----------------------===//
 #include "TensorPayload.h"
 
+#include "WireScan.h"
 #include "partita/support/Error.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -175,13 +176,14 @@ llvm::Expected<Payload> partita::import::locatePayload(const ModelFile &file, co
     return payload;
   if (tensor.data_location() == onnx::Tensor::EXTERNAL)
     return locateExternal(file, tensor, expected);
-  uint64_t found;
+  uint64_t found = tensor.mapped_bytes();
   if (tensor.has_mapped_bytes()) {
     payload.place = Payload::OnDisk;
     payload.path = file.getPath();
     payload.offset = tensor.mapped_offset();
-    found = tensor.mapped_bytes();
-  } else {
+  }
+  // Short payloads, and integers stored with variable width, are in the message itself.
+  if (found <= inlineByteLimit) {
     payload.place = Payload::Inline;
     payload.inlineBytes = tensor.has_raw_data() ? tensor.raw_data() : gatherTypedData(tensor, *bits);
     found = payload.inlineBytes.size();

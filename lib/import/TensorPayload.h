@@ -21,7 +21,8 @@ struct Payload {
   /// Inline: the elements, little-endian, row-major, 4 bit elements two to a byte. At most a few KiB unless the
   /// model stores a long list of varints.
   std::string inlineBytes;
-  /// OnDisk: file, first byte and length there.
+  /// OnDisk: file, first byte and length there. Inline: the same where the elements also lie dense in the model's
+  /// file, else an empty path.
   std::string path;
   uint64_t offset = 0;
   uint64_t bytes = 0;

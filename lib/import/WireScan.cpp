@@ -137,15 +137,18 @@ llvm::Error Walk::stepDelimited(uint64_t start, uint64_t field, uint64_t length)
   if (length > frame.end - position)
     return fail("a field of " + llvm::Twine(length) + " bytes does not fit into the " +
                 llvm::Twine(frame.end - position) + " bytes left: the file is damaged or cut off");
-  if (isPayload(frame.message, field) && length > inlineByteLimit) {
+  if (isPayload(frame.message, field) && length > 0) {
     if (frame.hasPayload)
       return fail("a tensor has two payloads");
     frame.hasPayload = true;
-    pieces.push_back({Piece::Place, position, length});
-    uint64_t size = 4 + getVarintSize(position) + getVarintSize(length);
+    uint64_t begin = position;
+    position += length;
+    if (length <= inlineByteLimit)
+      addCopy(start, position);
+    pieces.push_back({Piece::Place, begin, length});
+    uint64_t size = 4 + getVarintSize(begin) + getVarintSize(length);
     sizes[frame.index] += size;
     total += size;
-    position += length;
     return llvm::Error::success();
   }
   Message child = getChild(frame.message, field);

@@ -32,11 +32,11 @@ struct WireLimits {
   uint64_t trimmedBytes = uint64_t(1) << 30;
 };
 
-/// The bytes of `file` (an ONNX model) with `raw_data`, packed `float_data` and packed `double_data` longer than
-/// `inlineByteLimit` replaced by Tensor.mapped_offset and Tensor.mapped_bytes (bytes from the start of `file`);
-/// those two fields are dropped where the file brings them. Messages searched: graphs, nodes, attributes,
-/// functions, training information, at any depth; everything else is copied as it is. Integers packed as varints
-/// have no fixed width and stay. Error: E-BAD-FILE with the byte at which the format is broken, or the limit.
+/// The bytes of `file` (an ONNX model) with Tensor.mapped_offset and Tensor.mapped_bytes (bytes from the start of
+/// `file`) added beside `raw_data`, packed `float_data` and packed `double_data`, and in place of those longer than
+/// `inlineByteLimit`; the two fields are dropped where the file brings them. Messages searched: graphs, nodes,
+/// attributes, functions, training information, at any depth; everything else is copied as it is. Integers packed as
+/// varints have no fixed width and stay. Error: E-BAD-FILE with the byte at which the format is broken, or the limit.
 llvm::Expected<std::string> trimPayloads(llvm::StringRef file, const WireLimits &limits = {});
 
 } // namespace partita::import

@@ -1,0 +1,229 @@
+//===- ImportSession.cpp - The state of one import -----------------------------===//
+#include "ImportSession.h"
+
+#include "SizeMath.h"
+#include "WireScan.h"
+#include "partita/dialects/graph/Graph.h"
+#include "partita/interpreter/Tensor.h"
+#include "partita/support/Error.h"
+
+#include "llvm/Support/FileSystem.h"
+
+using namespace mlir;
+using namespace partita;
+using namespace partita::import;
+
+bool Known::isStatic() const {
+  return llvm::all_of(elements, [](const DimSize &size) { return size.isStatic(); });
+}
+
+Known Known::vector(std::vector<DimSize> elements, Type element) {
+  int64_t count = static_cast<int64_t>(elements.size());
+  return {{count}, std::move(elements), element};
+}
+
+Known Known::scalar(DimSize value, Type element) { return {{}, {std::move(value)}, element}; }
+
+ImportSession::ImportSession(const ModelFile &file, Block &body)
+    : file(file), builder(OpBuilder::atBlockEnd(&body)), parameters(body) {}
+
+Location ImportSession::getLocation(llvm::StringRef name) {
+  Location path = FileLineColLoc::get(getContext(), file.getPath(), 0, 0);
+  return name.empty() ? path : NameLoc::get(builder.getStringAttr(name), path);
+}
+
+void ImportSession::report(Location location, llvm::StringRef code, const llvm::Twine &message) {
+  ++problems;
+  emitError(location) << code << ": " << message;
+}
+
+void ImportSession::report(Location location, llvm::Error error, llvm::StringRef prefix) {
+  PartitaError parts = takeError(std::move(error));
+  ++problems;
+  InFlightDiagnostic diagnostic = emitError(location);
+  diagnostic << parts.code << ": " << prefix << parts.message;
+  for (const std::string &note : parts.notes)
+    diagnostic.attachNote() << note;
+}
+
+ImportedValue *ImportSession::find(llvm::StringRef tensor) {
+  auto found = values.find(tensor.str());
+  return found == values.end() ? nullptr : &found->second;
+}
+
+std::string ImportSession::claimName(llvm::StringRef wanted) {
+  std::string name = wanted.str();
+  for (int copy = 2; !names.insert(name).second; ++copy)
+    name = (wanted + "_" + llvm::Twine(copy)).str();
+  return name;
+}
+
+Type ImportSession::getElementType(int32_t element) {
+  auto integer = [&](unsigned bits, bool isSigned) -> Type {
+    return IntegerType::get(getContext(), bits, isSigned ? IntegerType::Signed : IntegerType::Unsigned);
+  };
+  switch (element) {
+  case onnx::F64:
+    return builder.getF64Type();
+  case onnx::F32:
+    return builder.getF32Type();
+  case onnx::F16:
+    return builder.getF16Type();
+  case onnx::BF16:
+    return builder.getBF16Type();
+  case onnx::BOOLEAN:
+    return builder.getI1Type();
+  case onnx::SI8:
+  case onnx::UI8:
+    return integer(8, element == onnx::SI8);
+  case onnx::SI16:
+  case onnx::UI16:
+    return integer(16, element == onnx::SI16);
+  case onnx::SI32:
+  case onnx::UI32:
+    return integer(32, element == onnx::SI32);
+  case onnx::SI64:
+  case onnx::UI64:
+    return integer(64, element == onnx::SI64);
+  default:
+    return Type();
+  }
+}
+
+Value ImportSession::makeConstant(Location location, ElementsAttr value, llvm::StringRef wantedName) {
+  auto type = RankedTensorType::get(value.getShapedType().getShape(), value.getElementType());
+  return graph::ConstantOp::create(builder, location, type, claimName(wantedName), value);
+}
+
+Value ImportSession::makeKnown(const Known &known, llvm::StringRef name, Location location) {
+  if (!known.isStatic()) {
+    report(location, "E-IMPORT-SHAPE",
+           "'" + name + "' depends on a symbolic dimension and is used as data: " + toText(known.elements));
+    return Value();
+  }
+  auto type = RankedTensorType::get(known.shape, known.element);
+  SmallVector<APInt> elements;
+  for (const DimSize &size : known.elements)
+    elements.emplace_back(known.element.getIntOrFloatBitWidth(), static_cast<uint64_t>(size.constant),
+                          /*isSigned=*/false, /*implicitTrunc=*/true);
+  return makeConstant(location, DenseIntElementsAttr::get(type, elements), name);
+}
+
+Value ImportSession::makeInline(const Payload &payload, RankedTensorType type, llvm::StringRef name,
+                                Location location) {
+  auto bytes = std::make_shared<std::string>(payload.inlineBytes);
+  interpreter::Tensor tensor(type.getElementType(), type.getShape(), reinterpret_cast<const uint8_t *>(bytes->data()),
+                             bytes);
+  DenseElementsAttr value = tensor.toElements(type);
+  if (payload.bytes > inlineByteLimit && !value.isSplat()) {
+    report(location, "E-IMPORT-OP",
+           "tensor '" + name + "' stores " + llvm::Twine(payload.bytes) +
+               " bytes as numbers of variable width; write it as raw_data, so that it can be mapped");
+    return Value();
+  }
+  return makeConstant(location, value, name);
+}
+
+Value ImportSession::makeTensor(const ImportedValue &value, llvm::StringRef name, Location location) {
+  const onnx::Tensor &tensor = *value.tensor;
+  Type element = getElementType(tensor.data_type());
+  llvm::Expected<Payload> payload = locatePayload(file, tensor);
+  if (!payload || !element) {
+    if (!payload)
+      report(location, payload.takeError());
+    else
+      report(location, "E-IMPORT-OP",
+             "tensor '" + name + "' has element type " + llvm::Twine(tensor.data_type()) +
+                 " of ONNX, which is not supported");
+    return Value();
+  }
+  auto type = RankedTensorType::get(SmallVector<int64_t>(tensor.dims().begin(), tensor.dims().end()), element);
+  bool isWeight = value.isInitializer && isa<FloatType>(element) && type.getRank() > 0;
+  bool hasPlace = payload->place == Payload::Missing || !payload->path.empty();
+  if (payload->place == Payload::Inline && (!isWeight || !hasPlace))
+    return makeInline(*payload, type, name, location);
+  if (payload->bytes == 0)
+    return makeConstant(location, DenseElementsAttr::get(type, ArrayRef<Attribute>()), name);
+  llvm::SmallString<128> path(payload->path);
+  // The module may be used from another folder.
+  if (!path.empty())
+    llvm::sys::fs::make_absolute(path);
+  Builder &attributes = builder;
+  auto source = SourceAttr::get(getContext(), path.str(), static_cast<int64_t>(payload->offset),
+                                static_cast<int64_t>(payload->bytes), attributes.getDenseI64ArrayAttr(type.getShape()),
+                                attributes.getDenseI64ArrayAttr(SmallVector<int64_t>(type.getRank(), 0)));
+  return parameters.addParameter(name, isWeight ? kRoleParameter : kRoleConstant, element, source, location);
+}
+
+Value ImportSession::getValue(llvm::StringRef tensor, Location location) {
+  ImportedValue *found = find(tensor);
+  if (!found || found->isPoisoned)
+    return Value();
+  if (found->value)
+    return found->value;
+  Value made = found->tensor ? makeTensor(*found, tensor, location) : makeKnown(*found->known, tensor, location);
+  found->value = made;
+  found->isPoisoned = !made; // reported once
+  return made;
+}
+
+/// Element `index` of little-endian integers.
+static int64_t readInteger(const std::string &bytes, uint64_t index, IntegerType type) {
+  unsigned width = type.getWidth() == 1 ? 1 : type.getWidth() / 8;
+  uint64_t word = 0;
+  memcpy(&word, bytes.data() + index * width, width);
+  unsigned unused = 64 - 8 * width;
+  return type.isSigned() ? static_cast<int64_t>(word << unused) >> unused : static_cast<int64_t>(word);
+}
+
+const Known *ImportSession::getKnown(llvm::StringRef name) {
+  ImportedValue *found = find(name);
+  if (!found || found->isPoisoned)
+    return nullptr;
+  if (found->known || !found->tensor)
+    return found->known.get();
+  auto type = dyn_cast_or_null<IntegerType>(getElementType(found->tensor->data_type()));
+  std::optional<uint64_t> count = countElements(found->tensor->dims());
+  if (!type || !count || *count > mostKnownElements)
+    return nullptr;
+  llvm::Expected<Payload> payload = locatePayload(file, *found->tensor);
+  llvm::Expected<std::string> bytes = payload ? readPayload(*payload, inlineByteLimit) : payload.takeError();
+  if (!bytes) {
+    // Materialising it reports the reason.
+    llvm::consumeError(bytes.takeError());
+    return nullptr;
+  }
+  Known known{{found->tensor->dims().begin(), found->tensor->dims().end()}, {}, type};
+  for (uint64_t i = 0; i < *count; ++i)
+    known.elements.emplace_back(readInteger(*bytes, i, type));
+  found->known = std::make_shared<Known>(std::move(known));
+  return found->known.get();
+}
+
+std::optional<double> ImportSession::getScalar(llvm::StringRef name) {
+  ImportedValue *found = find(name);
+  if (!found || found->isPoisoned)
+    return std::nullopt;
+  if (found->value) {
+    DenseElementsAttr value;
+    auto constant = found->value.getDefiningOp<graph::ConstantOp>();
+    if (constant)
+      value = dyn_cast<DenseElementsAttr>(constant.getValue());
+    if (!value || !value.isSplat() || !isa<FloatType>(value.getElementType()))
+      return std::nullopt;
+    return value.getSplatValue<APFloat>().convertToDouble();
+  }
+  if (!found->tensor || countElements(found->tensor->dims()) != 1u)
+    return std::nullopt;
+  Type element = getElementType(found->tensor->data_type());
+  llvm::Expected<Payload> payload = locatePayload(file, *found->tensor);
+  llvm::Expected<std::string> bytes = payload ? readPayload(*payload, inlineByteLimit) : payload.takeError();
+  if (!bytes || !element || !isa<FloatType>(element)) {
+    if (!bytes)
+      llvm::consumeError(bytes.takeError());
+    return std::nullopt;
+  }
+  auto owner = std::make_shared<std::string>(std::move(*bytes));
+  interpreter::Tensor tensor(element, {}, reinterpret_cast<const uint8_t *>(owner->data()), owner);
+  return tensor.toDoubles().front();
+}

@@ -1,0 +1,175 @@
+//===- InputTypes.cpp - Types of a model's inputs ------------------------------===//
+#include "InputTypes.h"
+
+#include "SizeMath.h"
+#include "partita/support/Error.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/JSON.h"
+
+using namespace mlir;
+using namespace partita;
+using namespace partita::import;
+
+static constexpr int64_t largestExtent = int64_t(1) << 40;
+
+llvm::Expected<DimBinding> partita::import::parseDimBinding(llvm::StringRef text) {
+  auto [target, range] = text.rsplit('=');
+  DimBinding binding{target.trim().str(), 0, 0};
+  auto [low, high] = range.trim().split("..");
+  bool isRange = range.contains("..");
+  bool isValid = !binding.target.empty() && llvm::to_integer(low, binding.minimum, 10) &&
+                 (isRange ? llvm::to_integer(high, binding.maximum, 10) : true);
+  if (!isRange)
+    binding.maximum = binding.minimum;
+  if (!isValid || binding.minimum < 1 || binding.maximum < binding.minimum || binding.maximum > largestExtent)
+    return makeError("E-DIM-SYNTAX",
+                     "'" + text + "' is not NAME=N, NAME=LOW..HIGH or INPUT[axis]=... with extents from 1 to 2^40");
+  return binding;
+}
+
+namespace {
+
+/// The dims that bindings can name, and what they are bound to.
+class DimTable {
+public:
+  DimTable(ImportSession &session, const ImportOptions &options) : session(session), options(options) {}
+
+  /// Learns the names of an input's dims: symbolic ones by name, all by place.
+  void addInput(const onnx::ValueInfo &input);
+  /// Matches bindings to dims; reports those that name none, contradict the file or each other.
+  void bind();
+  DimSize getSize(const onnx::ValueInfo &input, int axis);
+
+private:
+  static std::string place(const onnx::ValueInfo &input, int axis) {
+    return input.name() + "[" + std::to_string(axis) + "]";
+  }
+  /// The name under which a dim is bound: its own, or its place.
+  static std::string key(const onnx::ValueInfo &input, int axis) {
+    const onnx::Shape::Dim &dim = input.type().tensor_type().shape().dim(axis);
+    return dim.dim_param().empty() ? place(input, axis) : dim.dim_param();
+  }
+
+  ImportSession &session;
+  const ImportOptions &options;
+  std::map<std::string, std::string> keyOfPlace;
+  std::map<std::string, int64_t> fixed; // places with a number in the file
+  std::set<std::string> keys, unbound;
+  std::map<std::string, DimBinding> bound;
+};
+
+void DimTable::addInput(const onnx::ValueInfo &input) {
+  const onnx::Shape &shape = input.type().tensor_type().shape();
+  for (int axis = 0; axis < shape.dim_size(); ++axis) {
+    // Old exporters write 0 or -1 for an extent that is not known.
+    if (shape.dim(axis).dim_value() > 0) {
+      fixed[place(input, axis)] = shape.dim(axis).dim_value();
+      continue;
+    }
+    keyOfPlace[place(input, axis)] = key(input, axis);
+    keys.insert(key(input, axis));
+  }
+}
+
+void DimTable::bind() {
+  Location location = session.getLocation("");
+  for (const DimBinding &binding : options.dims) {
+    auto found = keyOfPlace.find(binding.target);
+    std::string target = found != keyOfPlace.end() ? found->second : binding.target;
+    auto number = fixed.find(binding.target);
+    if (number != fixed.end() && binding.minimum == number->second && binding.maximum == number->second)
+      continue;
+    if (number != fixed.end()) {
+      session.report(location, "E-DIM-NAME",
+                     "'" + binding.target + "' is " + llvm::Twine(number->second) +
+                         " in the file and cannot be bound to another extent");
+      continue;
+    }
+    if (!keys.count(target)) {
+      std::string known = keys.empty() ? "none" : llvm::join(keys, ", ");
+      session.report(location, "E-DIM-NAME",
+                     "no input has a dimension '" + binding.target + "'; symbolic dimensions: " + known);
+      continue;
+    }
+    auto [entry, isNew] = bound.emplace(target, binding);
+    if (!isNew && (entry->second.minimum != binding.minimum || entry->second.maximum != binding.maximum))
+      session.report(location, "E-DIM-NAME", "dimension '" + target + "' is bound twice, to different extents");
+  }
+}
+
+DimSize DimTable::getSize(const onnx::ValueInfo &input, int axis) {
+  const onnx::Shape::Dim &dim = input.type().tensor_type().shape().dim(axis);
+  if (dim.dim_value() > 0)
+    return DimSize(dim.dim_value());
+  std::string name = key(input, axis);
+  auto found = bound.find(name);
+  if (found == bound.end()) {
+    if (unbound.insert(name).second)
+      session.report(session.getLocation(input.name()), "E-DIM-UNBOUND",
+                     "dimension " + llvm::Twine(axis) + " of input '" + input.name() + "' has no extent; add --dim " +
+                         name + "=N or --dim " + name + "=LOW..HIGH");
+    return DimSize(1);
+  }
+  const DimBinding &binding = found->second;
+  if (binding.minimum == binding.maximum)
+    return DimSize(binding.minimum);
+  return DimSize::symbol(SymbolAttr::get(session.getContext(), name, binding.minimum, binding.maximum));
+}
+
+} // namespace
+
+/// Whether the input is a tensor that the dialect has a type for; reported.
+static bool checkInput(ImportSession &session, const onnx::ValueInfo &input) {
+  auto fail = [&](llvm::StringRef code, const llvm::Twine &message) {
+    session.report(session.getLocation(""), code, "input '" + llvm::json::fixUTF8(input.name()) + "' " + message);
+    return false;
+  };
+  bool areTexts = llvm::json::isUTF8(input.name());
+  for (const onnx::Shape::Dim &dim : input.type().tensor_type().shape().dim())
+    areTexts &= llvm::json::isUTF8(dim.dim_param());
+  if (!areTexts || input.name().empty())
+    return fail("E-BAD-FILE", "has no name, or one that is not UTF-8");
+  if (session.find(input.name()))
+    return fail("E-BAD-FILE", "is listed twice");
+  if (!input.type().has_tensor_type())
+    return fail("E-IMPORT-OP", "is not a tensor");
+  if (!session.getElementType(input.type().tensor_type().elem_type()))
+    return fail("E-IMPORT-OP", "has element type " + llvm::Twine(input.type().tensor_type().elem_type()) +
+                                   " of ONNX, which is not supported");
+  if (!input.type().tensor_type().has_shape())
+    return fail("E-IMPORT-SHAPE", "has no shape in the file: not even its number of dimensions is known");
+  return true;
+}
+
+void partita::import::defineInputs(ImportSession &session, const onnx::Graph &graph, const ImportOptions &options) {
+  std::set<std::string> given;
+  for (const onnx::Tensor &tensor : graph.initializer())
+    given.insert(tensor.name());
+  DimTable dims(session, options);
+  for (const onnx::ValueInfo &input : graph.input())
+    if (!given.count(input.name()))
+      dims.addInput(input);
+  dims.bind();
+  for (const onnx::ValueInfo &input : graph.input()) {
+    ImportedValue value;
+    value.isPoisoned = true;
+    if (given.count(input.name()))
+      continue;
+    if (checkInput(session, input)) {
+      std::vector<DimSize> sizes;
+      for (int axis = 0; axis < input.type().tensor_type().shape().dim_size(); ++axis)
+        sizes.push_back(dims.getSize(input, axis));
+      RankedTensorType type = getTensorType(sizes, session.getElementType(input.type().tensor_type().elem_type()));
+      std::optional<int64_t> elements = llvm::all_of(sizes, isInRange) ? getBoundElements(type) : std::nullopt;
+      value.isPoisoned = !elements || *elements > largestSize;
+      if (value.isPoisoned)
+        session.report(session.getLocation(input.name()), "E-IMPORT-SHAPE",
+                       "input '" + input.name() + "' of shape " + toText(sizes) + " has too many elements");
+      else
+        value.value = session.getParameters().addInput(input.name(), type, session.getLocation(input.name()));
+    }
+    if (!session.find(input.name()))
+      session.define(input.name(), value);
+  }
+}

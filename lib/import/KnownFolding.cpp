@@ -1,0 +1,295 @@
+//===- KnownFolding.cpp - Arithmetic on shapes ---------------------------------===//
+//
+// Exporters write shapes as small programs (Shape, Gather, Concat, Mul ...). Those are computed here, with symbolic
+// extents; a node that is not understood falls back to its ordinary conversion.
+//
+//===----------------------------------------------------------------------===//
+#include "OpTable.h"
+
+using namespace mlir;
+using namespace partita;
+using namespace partita::import;
+
+using Operands = std::vector<const Known *>;
+using Fold = std::optional<Known> (*)(NodeContext &node, const Operands &in);
+
+/// Elements of b beside those of a (scalars and lists of one repeat); nullopt for other broadcasts.
+static std::optional<std::vector<std::pair<DimSize, DimSize>>> pairUp(const Known &a, const Known &b) {
+  size_t count = std::max(a.elements.size(), b.elements.size());
+  if ((a.elements.size() != count && a.elements.size() != 1) ||
+      (b.elements.size() != count && b.elements.size() != 1) || a.shape.size() > 1 || b.shape.size() > 1 ||
+      a.elements.empty() || b.elements.empty())
+    return std::nullopt;
+  std::vector<std::pair<DimSize, DimSize>> pairs;
+  for (size_t i = 0; i < count; ++i)
+    pairs.emplace_back(a.elements[a.elements.size() == 1 ? 0 : i], b.elements[b.elements.size() == 1 ? 0 : i]);
+  return pairs;
+}
+
+static std::vector<int64_t> widerShape(const Known &a, const Known &b) {
+  return a.shape.size() > b.shape.size() || (a.shape.size() == b.shape.size() && a.elements.size() > b.elements.size())
+             ? a.shape
+             : b.shape;
+}
+
+using Pairwise = std::optional<DimSize> (*)(const DimSize &a, const DimSize &b);
+
+template <Pairwise function, bool isComparison = false>
+static std::optional<Known> foldPairwise(NodeContext &node, const Operands &in) {
+  auto pairs = in.size() == 2 ? pairUp(*in[0], *in[1]) : std::nullopt;
+  if (!pairs)
+    return std::nullopt;
+  Type element = isComparison ? IntegerType::get(in[0]->element.getContext(), 1) : in[0]->element;
+  Known result{widerShape(*in[0], *in[1]), {}, element};
+  for (const auto &[a, b] : *pairs) {
+    std::optional<DimSize> value = function(a, b);
+    if (!value)
+      return std::nullopt;
+    result.elements.push_back(*value);
+  }
+  return result;
+}
+
+static std::optional<DimSize> subtract(const DimSize &a, const DimSize &b) {
+  return isInRange(b) ? addChecked(a, b * -1) : std::nullopt;
+}
+
+/// Truncating, where both are numbers; exact for symbolic extents.
+static std::optional<DimSize> divide(const DimSize &a, const DimSize &b) {
+  if (a.isStatic() && b.isStatic() && b.constant != 0 && isInRange(a) && isInRange(b))
+    return DimSize(a.constant / b.constant);
+  return divideExactly(a, b);
+}
+
+static std::optional<DimSize> selectLess(const DimSize &a, const DimSize &b) {
+  if (!isInRange(a) || !isInRange(b))
+    return std::nullopt;
+  return *a.maximum() <= *b.minimum()   ? std::optional<DimSize>(a)
+         : *b.maximum() <= *a.minimum() ? std::optional<DimSize>(b)
+                                        : std::nullopt;
+}
+
+static std::optional<DimSize> selectMore(const DimSize &a, const DimSize &b) {
+  if (!isInRange(a) || !isInRange(b))
+    return std::nullopt;
+  return *a.minimum() >= *b.maximum()   ? std::optional<DimSize>(a)
+         : *b.minimum() >= *a.maximum() ? std::optional<DimSize>(b)
+                                        : std::nullopt;
+}
+
+static std::optional<DimSize> isEqual(const DimSize &a, const DimSize &b) {
+  if (a == b)
+    return DimSize(1);
+  bool isApart = isInRange(a) && isInRange(b) && (*a.maximum() < *b.minimum() || *b.maximum() < *a.minimum());
+  return isApart || (a.isStatic() && b.isStatic()) ? std::optional<DimSize>(DimSize(0)) : std::nullopt;
+}
+
+static std::optional<DimSize> isLess(const DimSize &a, const DimSize &b) {
+  if (!isInRange(a) || !isInRange(b))
+    return std::nullopt;
+  if (*a.maximum() < *b.minimum())
+    return DimSize(1);
+  return *a.minimum() >= *b.maximum() ? std::optional<DimSize>(DimSize(0)) : std::nullopt;
+}
+
+static std::optional<DimSize> isGreater(const DimSize &a, const DimSize &b) { return isLess(b, a); }
+
+static std::optional<Known> foldWhere(NodeContext &, const Operands &in) {
+  if (in.size() != 3 || !in[0]->isStatic())
+    return std::nullopt;
+  auto pairs = pairUp(*in[1], *in[2]);
+  if (!pairs || in[0]->elements.size() != pairs->size())
+    return std::nullopt;
+  Known result{in[0]->shape, {}, in[1]->element};
+  for (size_t i = 0; i < pairs->size(); ++i)
+    result.elements.push_back(in[0]->elements[i] == DimSize(0) ? (*pairs)[i].second : (*pairs)[i].first);
+  return result;
+}
+
+static std::optional<Known> foldNeg(NodeContext &, const Operands &in) {
+  Known result = *in[0];
+  for (DimSize &size : result.elements) {
+    if (!isInRange(size))
+      return std::nullopt;
+    size = size * -1;
+  }
+  return result;
+}
+
+/// Between integer types wide enough for any extent; other casts are ops.
+static std::optional<Known> foldCast(NodeContext &node, const Operands &in) {
+  Type element = node.getSession().getElementType(static_cast<int32_t>(node.getInteger("to", 0)));
+  bool isWide = element && (element.isSignedInteger(64) || (element.isSignedInteger(32) && in[0]->isStatic()));
+  if (!isWide)
+    return std::nullopt;
+  for (const DimSize &size : in[0]->elements)
+    if (!isInRange(size) || (element.isSignedInteger(32) && !llvm::isInt<32>(size.constant)))
+      return std::nullopt;
+  Known result = *in[0];
+  result.element = element;
+  return result;
+}
+
+static std::optional<Known> foldIdentity(NodeContext &, const Operands &in) { return *in[0]; }
+
+static std::optional<Known> foldGather(NodeContext &node, const Operands &in) {
+  if (in.size() != 2 || in[0]->shape.size() != 1 || !in[1]->isStatic() || node.getInteger("axis", 0) > 0)
+    return std::nullopt;
+  auto count = static_cast<int64_t>(in[0]->elements.size());
+  Known result{in[1]->shape, {}, in[0]->element};
+  for (const DimSize &index : in[1]->elements) {
+    int64_t place = index.constant < 0 ? index.constant + count : index.constant;
+    if (place < 0 || place >= count)
+      return std::nullopt;
+    result.elements.push_back(in[0]->elements[place]);
+  }
+  return result;
+}
+
+static std::optional<Known> foldConcat(NodeContext &node, const Operands &in) {
+  node.ignore({"axis"});
+  Sizes all;
+  for (const Known *part : in) {
+    if (part->shape.size() != 1 || part->element != in[0]->element)
+      return std::nullopt;
+    all.insert(all.end(), part->elements.begin(), part->elements.end());
+  }
+  return all.size() <= mostKnownElements ? std::optional<Known>(Known::vector(all, in[0]->element)) : std::nullopt;
+}
+
+static std::optional<Known> foldSlice(NodeContext &, const Operands &in) {
+  if (in.size() < 3 || in[0]->shape.size() != 1)
+    return std::nullopt;
+  for (size_t i = 1; i < in.size(); ++i)
+    if (in[i]->elements.size() != 1 || !in[i]->isStatic())
+      return std::nullopt;
+  auto count = static_cast<int64_t>(in[0]->elements.size());
+  int64_t step = in.size() > 4 ? in[4]->elements[0].constant : 1;
+  auto clamp = [&](int64_t bound) { return std::clamp<int64_t>(bound < 0 ? bound + count : bound, 0, count); };
+  if (step < 1 || step > int64_t(mostKnownElements))
+    return std::nullopt;
+  Sizes part;
+  for (int64_t i = clamp(in[1]->elements[0].constant), end = clamp(in[2]->elements[0].constant); i < end; i += step)
+    part.push_back(in[0]->elements[i]);
+  return Known::vector(part, in[0]->element);
+}
+
+/// Squeeze to a scalar, Unsqueeze to a list, Reshape between the two.
+static std::optional<Known> foldRank(NodeContext &node, const Operands &in) {
+  node.ignore({"axes", "allowzero"});
+  Known result = *in[0];
+  llvm::StringRef type = node.getNode().op_type();
+  if (type == "Reshape") {
+    if (in.size() != 2 || in[1]->elements.size() > 1 || (in[1]->elements.empty() && result.elements.size() != 1))
+      return std::nullopt;
+    bool isAll = !in[1]->elements.empty() &&
+                 (in[1]->elements[0] == DimSize(-1) || in[1]->elements[0] == DimSize(int64_t(result.elements.size())));
+    if (!isAll && !in[1]->elements.empty())
+      return std::nullopt;
+    result.shape = isAll ? std::vector<int64_t>{int64_t(result.elements.size())} : std::vector<int64_t>{};
+    return result;
+  }
+  if (type == "Squeeze" ? result.shape != std::vector<int64_t>{1} : !result.shape.empty())
+    return std::nullopt;
+  // Several axes at once would give a rank above 1.
+  size_t axes = in.size() > 1 ? in[1]->elements.size() : node.getIntegers("axes").size();
+  if (type == "Unsqueeze" && axes != 1)
+    return std::nullopt;
+  result.shape = type == "Squeeze" ? std::vector<int64_t>{} : std::vector<int64_t>{1};
+  return result;
+}
+
+static std::optional<Known> foldProduct(NodeContext &node, const Operands &in) {
+  if (in[0]->shape.size() != 1 || in.size() > 1)
+    return std::nullopt;
+  bool keeps = node.getInteger("keepdims", 1) != 0;
+  node.ignore({"axes"});
+  std::optional<DimSize> product = divideProducts(in[0]->elements, {});
+  if (!product)
+    return std::nullopt;
+  return keeps ? Known::vector({*product}, in[0]->element) : Known::scalar(*product, in[0]->element);
+}
+
+/// A short list of one integer, as the Expand idiom of exporters begins.
+static std::optional<Known> foldConstantOfShape(NodeContext &node, const Operands &in) {
+  if (in[0]->elements.size() > 1 || !in[0]->isStatic())
+    return std::nullopt;
+  int64_t count = in[0]->elements.empty() ? 1 : in[0]->elements[0].constant;
+  const onnx::Attribute *attribute = node.getAttribute("value");
+  if (!attribute || !attribute->has_t() || attribute->t().data_type() != onnx::SI64 || count < 0 ||
+      count > int64_t(mostKnownElements))
+    return std::nullopt;
+  ImportedValue single;
+  single.tensor = &attribute->t();
+  std::string hidden = "\xff" + node.getNode().output(0);
+  node.getSession().define(hidden, single);
+  const Known *value = node.getSession().getKnown(hidden);
+  if (!value || value->elements.size() != 1)
+    return std::nullopt;
+  Known result{{}, Sizes(count, value->elements[0]), value->element};
+  if (!in[0]->elements.empty())
+    result.shape = {count};
+  return result;
+}
+
+static std::optional<Known> foldRange(NodeContext &, const Operands &in) {
+  if (in.size() != 3)
+    return std::nullopt;
+  for (const Known *limit : in)
+    if (limit->elements.size() != 1 || !limit->isStatic() || !isInRange(limit->elements[0]))
+      return std::nullopt;
+  int64_t start = in[0]->elements[0].constant, end = in[1]->elements[0].constant, step = in[2]->elements[0].constant;
+  Sizes list;
+  for (int64_t i = start; step != 0 && (step > 0 ? i < end : i > end); i += step) {
+    if (list.size() >= mostKnownElements)
+      return std::nullopt;
+    list.emplace_back(i);
+  }
+  return step == 0 ? std::nullopt : std::optional<Known>(Known::vector(list, in[0]->element));
+}
+
+static const std::map<std::string, Fold> &getFolds() {
+  static const std::map<std::string, Fold> folds = {
+      {"Add", foldPairwise<addChecked>},
+      {"Sub", foldPairwise<subtract>},
+      {"Mul", foldPairwise<multiplyChecked>},
+      {"Div", foldPairwise<divide>},
+      {"Min", foldPairwise<selectLess>},
+      {"Max", foldPairwise<selectMore>},
+      {"Equal", foldPairwise<isEqual, true>},
+      {"Less", foldPairwise<isLess, true>},
+      {"Greater", foldPairwise<isGreater, true>},
+      {"Where", foldWhere},
+      {"Neg", foldNeg},
+      {"Cast", foldCast},
+      {"Identity", foldIdentity},
+      {"Gather", foldGather},
+      {"Concat", foldConcat},
+      {"Slice", foldSlice},
+      {"Squeeze", foldRank},
+      {"Unsqueeze", foldRank},
+      {"Reshape", foldRank},
+      {"ReduceProd", foldProduct},
+      {"ConstantOfShape", foldConstantOfShape},
+      {"Range", foldRange},
+  };
+  return folds;
+}
+
+bool partita::import::foldKnown(NodeContext &node) {
+  auto fold = getFolds().find(node.getNode().op_type());
+  if (fold == getFolds().end() || node.countInputs() == 0 || node.countResults() != 1)
+    return false;
+  Operands operands;
+  for (int i = 0; i < node.countInputs(); ++i) {
+    const Known *known = node.known(i);
+    if (!known)
+      return false;
+    operands.push_back(known);
+  }
+  std::optional<Known> result = fold->second(node, operands);
+  if (!result || result->elements.size() > mostKnownElements)
+    return false;
+  node.setKnown(0, std::move(*result));
+  return true;
+}

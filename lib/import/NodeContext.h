@@ -1,0 +1,120 @@
+//===- NodeContext.h - One node being imported ---------------------------------===//
+//
+// What a conversion of a node may use: its inputs, its attributes with their types checked, helpers that build ops of
+// the graph dialect, and its results. A helper that fails has reported the problem and returns null; every helper takes
+// null and returns null, so that a conversion is a chain of calls. Example, the whole of Relu:
+//
+//   void importRelu(NodeContext &node) {
+//     node.setResult(0, node.elementwise(graph::ElementwiseKind::relu, {node.input(0)}));
+//   }
+//
+// Ops are named NODE/part; the op that makes a result gets the node's own name when the node is finished.
+//
+//===----------------------------------------------------------------------===//
+#ifndef PARTITA_LIB_IMPORT_NODECONTEXT_H
+#define PARTITA_LIB_IMPORT_NODECONTEXT_H
+
+#include "ImportSession.h"
+#include "SizeMath.h"
+#include "partita/dialects/graph/Graph.h"
+
+#include <set>
+
+namespace partita::import {
+
+using Sizes = std::vector<DimSize>;
+
+class NodeContext {
+public:
+  /// `name` is unique among nodes.
+  NodeContext(ImportSession &session, const onnx::Node &node, std::string name);
+
+  ImportSession &getSession() { return session; }
+  const onnx::Node &getNode() const { return node; }
+  int64_t getOpset() const { return session.getFile().getOpset(); }
+  mlir::Location getLocation() const { return location; }
+
+  //===-- Problems --===//
+  void fail(llvm::StringRef code, const llvm::Twine &message);
+  void failOp(const llvm::Twine &message) { fail("E-IMPORT-OP", message); }
+  void failShape(const llvm::Twine &message) { fail("E-IMPORT-SHAPE", message); }
+  bool hasFailed() const { return failed; }
+  /// Leaves the node out: what it depends on has been reported.
+  void skip() { failed = true; }
+
+  //===-- Inputs --===//
+  int countInputs() const { return node.input_size(); }
+  bool hasInput(int index) const { return index < node.input_size() && !node.input(index).empty(); }
+  std::string getInputName(int index) const { return hasInput(index) ? node.input(index) : ""; }
+  /// The value of an input that must be there.
+  mlir::Value input(int index);
+  /// The known elements of an input, or nullptr.
+  const Known *known(int index);
+  /// The extents that an integer input lists; reported where they depend on data.
+  std::optional<Sizes> sizes(int index);
+  /// As sizes, but numbers.
+  std::optional<llvm::SmallVector<int64_t>> integers(int index);
+  /// A float input with one element that the file gives.
+  std::optional<double> scalar(int index);
+
+  //===-- Attributes (a mistyped one is reported; the default is returned) --===//
+  bool hasAttribute(llvm::StringRef name);
+  int64_t getInteger(llvm::StringRef name, int64_t defaultValue);
+  double getFloat(llvm::StringRef name, double defaultValue);
+  std::string getText(llvm::StringRef name, llvm::StringRef defaultValue);
+  llvm::SmallVector<int64_t> getIntegers(llvm::StringRef name, llvm::ArrayRef<int64_t> defaultValue = {});
+  const onnx::Attribute *getAttribute(llvm::StringRef name);
+  /// Attributes without influence on the result of inference.
+  void ignore(std::initializer_list<llvm::StringRef> names);
+  /// Reports attributes that no conversion has asked for: their meaning would be lost.
+  void checkAttributesUsed();
+
+  /// `axis` counted from the end where negative, in [0, rank); reported where outside.
+  std::optional<int64_t> normalizeAxis(int64_t axis, int64_t rank);
+
+  //===-- Building --===//
+  mlir::RankedTensorType makeType(const Sizes &sizes, mlir::Type element);
+  Sizes sizesOf(mlir::Value value);
+  /// Registers a new op: folds it where all operands are constants and the result is small.
+  mlir::Value finish(mlir::Operation *op);
+  std::string partName(llvm::StringRef part);
+  mlir::Value constant(double value, mlir::Type element);
+  mlir::Value elementwise(graph::ElementwiseKind kind, llvm::ArrayRef<mlir::Value> operands, llvm::StringRef part = "");
+  /// The function on operands of one shape and a number.
+  mlir::Value withNumber(graph::ElementwiseKind kind, mlir::Value value, double number, llvm::StringRef part = "");
+  mlir::Value cast(mlir::Value value, mlir::Type element, llvm::StringRef part = "");
+  mlir::Value reshape(mlir::Value value, const Sizes &sizes, llvm::StringRef part = "reshape");
+  mlir::Value transpose(mlir::Value value, llvm::ArrayRef<int64_t> permutation, llvm::StringRef part = "transpose");
+  mlir::Value slice(mlir::Value value, llvm::ArrayRef<int64_t> starts, llvm::ArrayRef<int64_t> strides,
+                    const Sizes &sizes, llvm::StringRef part = "slice");
+  mlir::Value broadcast(mlir::Value value, const Sizes &sizes, llvm::StringRef part = "broadcast");
+  mlir::Value reduce(graph::ReduceKind kind, mlir::Value value, llvm::ArrayRef<int64_t> dims, bool keepDims,
+                     llvm::StringRef part = "reduce");
+  mlir::Value gather(mlir::Value table, mlir::Value indices, int64_t axis, llvm::StringRef part = "gather");
+  mlir::Value iota(DimSize count, mlir::Type element, llvm::StringRef part = "iota");
+  mlir::Value contract(mlir::Value lhs, mlir::Value rhs, const std::string &spec, llvm::StringRef part = "matmul");
+  /// The shape that operands of these shapes have together (ONNX's multidirectional broadcasting).
+  std::optional<Sizes> broadcastSizes(llvm::ArrayRef<Sizes> shapes);
+
+  //===-- Results --===//
+  int countResults() const { return node.output_size(); }
+  bool hasResult(int index) const { return index < node.output_size() && !node.output(index).empty(); }
+  void setResult(int index, mlir::Value value);
+  void setKnown(int index, Known known);
+  /// Names the ops that make the results, and poisons the results that a failed conversion left out.
+  void finishResults();
+
+private:
+  ImportSession &session;
+  const onnx::Node &node;
+  std::string name;
+  mlir::Location location;
+  bool failed = false;
+  std::set<std::string> usedAttributes;
+  std::vector<mlir::Value> results;
+  std::set<mlir::Operation *> created;
+};
+
+} // namespace partita::import
+
+#endif // PARTITA_LIB_IMPORT_NODECONTEXT_H

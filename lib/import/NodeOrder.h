@@ -1,0 +1,27 @@
+//===- NodeOrder.h - The canonical order of a model's nodes --------------------===//
+//
+// A post-order walk from the outputs along the inputs, both in their order: it depends on what is computed, not on how
+// the file lists it. Nodes that no output needs are left out. Example: outputs [y], y = Add(a, b), b = Exp(x),
+// a = Relu(x), listed in any order: Relu, Exp, Add.
+//
+//===----------------------------------------------------------------------===//
+#ifndef PARTITA_LIB_IMPORT_NODEORDER_H
+#define PARTITA_LIB_IMPORT_NODEORDER_H
+
+#include "ImportSession.h"
+
+namespace partita::import {
+
+struct OrderedNode {
+  const onnx::Node *node = nullptr;
+  /// The node's own name; OPERATOR_place (in this order) where it has none or shares it.
+  std::string name;
+};
+
+/// The nodes that the outputs need. What is wrong with the graph is reported (E-BAD-FILE): a tensor defined twice or
+/// not at all, a cycle, a name that is not UTF-8; the result is then only the part that could be ordered.
+std::vector<OrderedNode> orderNodes(ImportSession &session, const onnx::Graph &graph);
+
+} // namespace partita::import
+
+#endif // PARTITA_LIB_IMPORT_NODEORDER_H

@@ -1,0 +1,34 @@
+//===- OpTable.cpp - The operators that are imported ---------------------------===//
+#include "OpTable.h"
+
+#include "partita/import/Import.h"
+
+using namespace partita::import;
+
+static OpTable makeOpTable() {
+  OpTable table;
+  addAttentionOps(table);
+  addConvolutionOps(table);
+  addElementwiseOps(table);
+  addMatrixOps(table);
+  addMovementOps(table);
+  addNormalizationOps(table);
+  addPickingOps(table);
+  addPoolingOps(table);
+  addReductionOps(table);
+  addReshapeOps(table);
+  addSourceOps(table);
+  return table;
+}
+
+const OpTable &partita::import::getOpTable() {
+  static const OpTable table = makeOpTable();
+  return table;
+}
+
+std::vector<std::string> partita::import::listImportedOperators() {
+  std::vector<std::string> names;
+  for (const auto &[name, conversion] : getOpTable())
+    names.push_back(name);
+  return names;
+}

@@ -1,0 +1,136 @@
+//===- Matrix.cpp - MatMul, Gemm, Einsum as contractions -----------------------===//
+#include "OpTable.h"
+
+#include "llvm/ADT/StringExtras.h"
+
+#include <algorithm>
+
+using namespace mlir;
+using namespace partita;
+using namespace partita::graph;
+using namespace partita::import;
+
+/// A transpose in front of a contraction is only another order of letters: `letters` are those of `value`'s dims, in
+/// and out.
+static Value absorbTranspose(Value value, std::string &letters) {
+  auto transpose = value ? value.getDefiningOp<TransposeOp>() : TransposeOp();
+  if (!transpose)
+    return value;
+  std::string before(letters.size(), ' ');
+  for (auto [dim, from] : llvm::enumerate(transpose.getPermutation()))
+    before[from] = letters[dim];
+  letters = before;
+  return transpose.getInput();
+}
+
+/// `sizes` without its batch extents of 1 that the other operand repeats, and its letters; batch dims of the result
+/// are named from 'a' on.
+static Value dropRepeated(NodeContext &node, Value value, const Sizes &batch, const std::string &inner,
+                          std::string &letters) {
+  Sizes sizes = node.sizesOf(value), kept;
+  size_t own = sizes.size() - inner.size(), offset = batch.size() - own;
+  for (size_t i = 0; i < own; ++i) {
+    if (!(sizes[i] == batch[offset + i]))
+      continue;
+    kept.push_back(sizes[i]);
+    letters.push_back(static_cast<char>('a' + offset + i));
+  }
+  kept.insert(kept.end(), sizes.begin() + static_cast<ptrdiff_t>(own), sizes.end());
+  letters += inner;
+  return node.reshape(value, kept);
+}
+
+static void importMatMul(NodeContext &node) {
+  Value lhs = node.input(0), rhs = node.input(1);
+  if (!lhs || !rhs)
+    return;
+  Sizes left = node.sizesOf(lhs), right = node.sizesOf(rhs);
+  if (left.empty() || right.empty() || left.size() > 16 || right.size() > 16)
+    return node.failShape("operands have rank " + llvm::Twine(left.size()) + " and " + llvm::Twine(right.size()));
+  std::string innerLeft = left.size() == 1 ? "y" : "xy", innerRight = right.size() == 1 ? "y" : "yz";
+  std::optional<Sizes> batch =
+      node.broadcastSizes({Sizes(left.begin(), left.end() - static_cast<ptrdiff_t>(innerLeft.size())),
+                           Sizes(right.begin(), right.end() - static_cast<ptrdiff_t>(innerRight.size()))});
+  if (!batch)
+    return;
+  std::string lettersLeft, lettersRight, result;
+  lhs = dropRepeated(node, lhs, *batch, innerLeft, lettersLeft);
+  rhs = dropRepeated(node, rhs, *batch, innerRight, lettersRight);
+  for (size_t i = 0; i < batch->size(); ++i)
+    result.push_back(static_cast<char>('a' + i));
+  result += left.size() == 1 ? "" : "x";
+  result += right.size() == 1 ? "" : "z";
+  lhs = absorbTranspose(lhs, lettersLeft);
+  rhs = absorbTranspose(rhs, lettersRight);
+  node.setResult(0, node.contract(lhs, rhs, lettersLeft + "," + lettersRight + "->" + result));
+}
+
+static void importGemm(NodeContext &node) {
+  Value a = node.input(0), b = node.input(1);
+  bool transA = node.getInteger("transA", 0) != 0, transB = node.getInteger("transB", 0) != 0;
+  double alpha = node.getFloat("alpha", 1.0), beta = node.getFloat("beta", 1.0);
+  if (!a || !b)
+    return;
+  if (node.sizesOf(a).size() != 2 || node.sizesOf(b).size() != 2)
+    return node.failShape("its matrices have shapes " + toText(node.sizesOf(a)) + " and " + toText(node.sizesOf(b)));
+  std::string lettersA = transA ? "yx" : "xy", lettersB = transB ? "zy" : "yz";
+  a = absorbTranspose(a, lettersA);
+  b = absorbTranspose(b, lettersB);
+  Value product = node.contract(a, b, lettersA + "," + lettersB + "->xz");
+  if (alpha != 1.0)
+    product = node.withNumber(ElementwiseKind::mul, product, alpha);
+  if (!node.hasInput(2) || beta == 0.0)
+    return node.setResult(0, product);
+  Value c = node.input(2);
+  if (beta != 1.0)
+    c = node.withNumber(ElementwiseKind::mul, c, beta);
+  if (c && product && node.broadcastSizes({node.sizesOf(product), node.sizesOf(c)}) != node.sizesOf(product))
+    return node.failShape("C does not have the shape of the product");
+  node.setResult(0, node.elementwise(ElementwiseKind::add, {product, c}));
+}
+
+/// "ij,jk->ik" with spaces removed; the implicit form lists the letters that occur once, in alphabetical order.
+static std::string normalizeEquation(std::string text) {
+  llvm::erase(text, ' ');
+  if (text.find("->") != std::string::npos)
+    return text;
+  std::string result;
+  for (char letter : text)
+    if (letter != ',' && std::count(text.begin(), text.end(), letter) == 1)
+      result.push_back(letter);
+  std::sort(result.begin(), result.end());
+  return text + "->" + result;
+}
+
+/// Whether the contraction op takes `spec` for operands of these ranks.
+static bool isContraction(const std::string &spec, size_t leftRank, size_t rightRank) {
+  size_t comma = spec.find(','), arrow = spec.find("->");
+  if (comma == std::string::npos || comma > arrow)
+    return false;
+  std::string left = spec.substr(0, comma), right = spec.substr(comma + 1, arrow - comma - 1);
+  std::string result = spec.substr(arrow + 2);
+  auto isTerm = [](const std::string &term) {
+    return llvm::all_of(term, [&](char letter) { return llvm::isAlpha(letter) && llvm::count(term, letter) == 1; });
+  };
+  auto has = [](const std::string &term, char letter) { return term.find(letter) != std::string::npos; };
+  return isTerm(left) && isTerm(right) && isTerm(result) && left.size() == leftRank && right.size() == rightRank &&
+         llvm::all_of(result, [&](char letter) { return has(left, letter) || has(right, letter); }) &&
+         llvm::all_of(left, [&](char letter) { return has(result, letter) || has(right, letter); }) &&
+         llvm::all_of(right, [&](char letter) { return has(result, letter) || has(left, letter); });
+}
+
+static void importEinsum(NodeContext &node) {
+  std::string spec = normalizeEquation(node.getText("equation", ""));
+  if (node.countInputs() != 2)
+    return node.failOp("einsum of " + llvm::Twine(node.countInputs()) + " tensors; two are supported");
+  Value lhs = node.input(0), rhs = node.input(1);
+  if (!lhs || !rhs)
+    return;
+  if (!isContraction(spec, node.sizesOf(lhs).size(), node.sizesOf(rhs).size()))
+    return node.failOp("equation '" + spec + "' is not a product of two tensors with every letter once in each");
+  node.setResult(0, node.contract(lhs, rhs, spec));
+}
+
+void partita::import::addMatrixOps(OpTable &table) {
+  table.insert({{"MatMul", importMatMul}, {"Gemm", importGemm}, {"Einsum", importEinsum}});
+}

@@ -1,0 +1,133 @@
+//===- Normalization.cpp - Softmax and the norms -------------------------------===//
+#include "OpTable.h"
+
+using namespace mlir;
+using namespace partita;
+using namespace partita::graph;
+using namespace partita::import;
+
+static RankedTensorType typeOf(Value value) { return llvm::cast<RankedTensorType>(value.getType()); }
+
+static bool requireFloat(NodeContext &node, Value value) {
+  if (value && !isa<FloatType>(typeOf(value).getElementType())) {
+    node.failOp("its input is not a float tensor");
+    return false;
+  }
+  return value != nullptr;
+}
+
+static void importSoftmax(NodeContext &node) {
+  Value x = node.input(0);
+  // Before set 13 all dims from `axis` on are one.
+  bool isFlat = node.getOpset() < 13;
+  int64_t written = node.getInteger("axis", isFlat ? 1 : -1);
+  if (!requireFloat(node, x))
+    return;
+  Sizes sizes = node.sizesOf(x);
+  std::optional<int64_t> axis = node.normalizeAxis(written, static_cast<int64_t>(sizes.size()));
+  if (!axis)
+    return;
+  Sizes inner(sizes.begin(), sizes.end());
+  if (isFlat && *axis + 1 < static_cast<int64_t>(sizes.size())) {
+    std::optional<DimSize> rest = divideProducts(ArrayRef<DimSize>(sizes).drop_front(*axis), {});
+    if (!rest)
+      return node.failShape("the dims from axis " + llvm::Twine(*axis) + " on have a product that is not linear");
+    inner.resize(*axis);
+    inner.push_back(*rest);
+  }
+  Value flat = node.reshape(x, inner);
+  if (!flat)
+    return;
+  Value result = node.finish(SoftmaxOp::create(node.getSession().getBuilder(), node.getLocation(), flat.getType(),
+                                               node.partName("softmax"), flat, *axis));
+  node.setResult(0, node.reshape(result, sizes));
+}
+
+/// Whether the statistics of LayerNormalization that only training reads are asked for, or another precision.
+static bool isPlainNorm(NodeContext &node) {
+  if (node.hasResult(1) || node.hasResult(2))
+    node.failOp("its second and third result are not supported");
+  if (node.getInteger("stash_type", onnx::F32) != onnx::F32)
+    node.failOp("stash_type other than float is not supported");
+  return !node.hasFailed();
+}
+
+/// scale or bias with the shape of the normalised dims.
+static Value fitStatistic(NodeContext &node, Value value, const Sizes &inner) {
+  if (!value)
+    return Value();
+  if (!(node.broadcastSizes({inner, node.sizesOf(value)}) == inner)) {
+    node.failShape("scale or bias has shape " + toText(node.sizesOf(value)) + ", the normalised dims are " +
+                   toText(inner));
+    return Value();
+  }
+  return node.broadcast(value, inner);
+}
+
+static void importNorm(NodeContext &node, bool isRms) {
+  Value x = node.input(0), scale = node.input(1);
+  Value bias = !isRms && node.hasInput(2) ? node.input(2) : Value();
+  int64_t written = node.getInteger("axis", -1);
+  double epsilon = node.getFloat("epsilon", 1e-5);
+  if (!requireFloat(node, x) || !isPlainNorm(node))
+    return;
+  Sizes sizes = node.sizesOf(x);
+  std::optional<int64_t> axis = node.normalizeAxis(written, static_cast<int64_t>(sizes.size()));
+  if (!axis)
+    return;
+  Sizes inner(sizes.begin() + *axis, sizes.end());
+  Type element = typeOf(x).getElementType();
+  scale = node.cast(fitStatistic(node, scale, inner), element);
+  if (bias)
+    bias = node.cast(fitStatistic(node, bias, inner), element);
+  if (node.hasFailed() || !scale)
+    return;
+  OpBuilder &builder = node.getSession().getBuilder();
+  if (isRms)
+    return node.setResult(0,
+                          node.finish(RmsNormOp::create(builder, node.getLocation(), x.getType(), node.partName("norm"),
+                                                        x, scale, *axis, llvm::APFloat(epsilon))));
+  node.setResult(0, node.finish(LayerNormOp::create(builder, node.getLocation(), x.getType(), node.partName("norm"), x,
+                                                    scale, bias, *axis, llvm::APFloat(epsilon))));
+}
+
+static void importLayerNorm(NodeContext &node) { importNorm(node, /*isRms=*/false); }
+static void importRmsNorm(NodeContext &node) { importNorm(node, /*isRms=*/true); }
+
+static void importBatchNorm(NodeContext &node) {
+  node.ignore({"momentum"});
+  double epsilon = node.getFloat("epsilon", 1e-5);
+  if (node.getInteger("training_mode", 0) != 0)
+    return node.failOp("training_mode=1 is not supported: the file is imported for inference");
+  if (node.getInteger("spatial", 1) != 1)
+    return node.failOp("spatial=0 is not supported");
+  Value x = node.input(0);
+  if (!requireFloat(node, x))
+    return;
+  Sizes sizes = node.sizesOf(x);
+  if (sizes.size() < 2)
+    return node.failShape("its input has shape " + toText(sizes) + "; it must be [batch, channels, ...]");
+  SmallVector<Value> statistics;
+  for (int i = 1; i < 5; ++i) {
+    Value value = node.input(i);
+    if (!value)
+      return;
+    if (node.sizesOf(value) != Sizes{sizes[1]})
+      return node.failShape("input " + llvm::Twine(i) + " has shape " + toText(node.sizesOf(value)) +
+                            ", one element per channel is expected");
+    statistics.push_back(node.cast(value, typeOf(x).getElementType()));
+    // Running statistics are not trained by gradients.
+    if (i >= 3)
+      node.getSession().getParameters().setRole(value, kRoleConstant);
+  }
+  node.setResult(0, node.finish(BatchNormOp::create(node.getSession().getBuilder(), node.getLocation(), x.getType(),
+                                                    node.partName("norm"), x, statistics[0], statistics[1],
+                                                    statistics[2], statistics[3], llvm::APFloat(epsilon))));
+}
+
+void partita::import::addNormalizationOps(OpTable &table) {
+  table.insert({{"Softmax", importSoftmax},
+                {"LayerNormalization", importLayerNorm},
+                {"RMSNormalization", importRmsNorm},
+                {"BatchNormalization", importBatchNorm}});
+}
