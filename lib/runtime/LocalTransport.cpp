@@ -272,12 +272,17 @@ private:
   }
 
   bool block(int64_t index, const Wait &wait) {
-    for (int i = 0; i < (spin ? 2000 : 1); ++i) {
+    // Spin only where every rank has a core; a few yields cost less than a sleep where they share.
+    constexpr int yields = 8;
+    for (int i = spin ? -2000 : 0; i <= yields; ++i) {
       if (hasFailed.load())
         return false;
       if (wait.ready())
         return true;
-      __builtin_ia32_pause();
+      if (i < 0)
+        __builtin_ia32_pause();
+      else if (i < yields)
+        sched_yield();
     }
     RankState &rank = ranks[size_t(index)];
     std::unique_lock<std::mutex> lock(rank.mutex);
