@@ -274,7 +274,7 @@ private:
   bool block(int64_t index, const Wait &wait) {
     // Spin only where every rank has a core; a few yields cost less than a sleep where they share.
     constexpr int yields = 8;
-    for (int i = spin ? -2000 : 0; i <= yields; ++i) {
+    for (int i = spin ? -200 : 0; i <= yields; ++i) {
       if (hasFailed.load())
         return false;
       if (wait.ready())

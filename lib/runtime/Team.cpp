@@ -64,7 +64,7 @@ void *Team::enter(void *member) {
 }
 
 void Team::spinUntil(const std::function<bool()> &condition) const {
-  for (int i = 0; spin && i < 2000 && !condition(); ++i)
+  for (int i = 0; spin && i < 200 && !condition(); ++i)
     __builtin_ia32_pause();
 }
 
