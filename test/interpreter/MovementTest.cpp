@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "TestPrograms.h"
+
+using namespace partita::interpreter;
+using Numbers = std::vector<double>;
+
+class MovementTest : public Programs {
+protected:
+  /// One op whose operands are %a0, %a1, ... of these types.
+  Numbers run(const std::string &body, std::vector<std::string> types, const std::string &result,
+              std::vector<Tensor> operands) {
+    std::string arguments, list;
+    for (size_t i = 0; i < types.size(); ++i) {
+      arguments += (i ? ", %a" : "%a") + std::to_string(i) + ": tensor<" + types[i] + ">";
+      list += (i ? ", tensor<" : "tensor<") + types[i] + ">";
+    }
+    Tensor value = runMain("func.func @main(" + arguments + ") -> tensor<" + result + "> { %r = partita_graph." + body +
+                               " : " + (types.empty() ? "" : "(" + list + ") -> ") + "tensor<" + result +
+                               "> return %r : tensor<" + result + "> }",
+                           operands);
+    return value.isPresent() ? value.toDoubles() : Numbers{};
+  }
+};
+
+TEST_F(MovementTest, Sources) {
+  EXPECT_EQ(run(R"(iota "i" dim 1)", {}, "2x3xsi64", {}), (Numbers{0, 1, 2, 0, 1, 2}));
+  EXPECT_EQ(run(R"(iota "i" dim 0)", {}, "2x3xbf16", {}), (Numbers{0, 0, 0, 1, 1, 1}));
+  EXPECT_EQ(run(R"(constant "c" dense<[1.5, -2.0]> : tensor<2xf32>)", {}, "2xf32", {}), (Numbers{1.5, -2}));
+  EXPECT_EQ(run(R"(constant "c" dense<[true, false, true]> : tensor<3xi1>)", {}, "3xi1", {}), (Numbers{1, 0, 1}));
+  EXPECT_EQ(run(R"(constant "c" dense<[-3, 100]> : tensor<2xsi8>)", {}, "2xsi8", {}), (Numbers{-3, 100}));
+  EXPECT_EQ(run(R"(constant "c" dense<200> : tensor<2xui8>)", {}, "2xui8", {}), (Numbers{200, 200}));
+}
+
+TEST_F(MovementTest, BroadcastReshapeTranspose) {
+  Tensor x = floats({2, 3}, {1, 2, 3, 4, 5, 6});
+  EXPECT_EQ(run(R"(broadcast "b" (%a0) dims [0])", {"2xf32"}, "2x2xf32", {floats({2}, {1, 2})}), (Numbers{1, 1, 2, 2}));
+  EXPECT_EQ(run(R"(broadcast "b" (%a0) dims [1])", {"2xf32"}, "2x2xf32", {floats({2}, {1, 2})}), (Numbers{1, 2, 1, 2}));
+  EXPECT_EQ(run(R"(broadcast "b" (%a0) dims [0, 2])", {"2x3xf32"}, "2x2x3xf32", {x}),
+            (Numbers{1, 2, 3, 1, 2, 3, 4, 5, 6, 4, 5, 6}));
+  EXPECT_EQ(run(R"(reshape "r" (%a0))", {"2x3xf32"}, "3x2xf32", {x}), (Numbers{1, 2, 3, 4, 5, 6}));
+  EXPECT_EQ(run(R"(transpose "t" (%a0) permutation [1, 0])", {"2x3xf32"}, "3x2xf32", {x}), (Numbers{1, 4, 2, 5, 3, 6}));
+  Tensor y = floats({2, 1, 3}, {1, 2, 3, 4, 5, 6});
+  EXPECT_EQ(run(R"(transpose "t" (%a0) permutation [2, 0, 1])", {"2x1x3xf32"}, "3x2x1xf32", {y}),
+            (Numbers{1, 4, 2, 5, 3, 6}));
+}
+
+TEST_F(MovementTest, SliceConcatPad) {
+  Tensor x = floats({2, 4}, {0, 1, 2, 3, 4, 5, 6, 7});
+  EXPECT_EQ(run(R"(slice "s" (%a0) starts [0, 1] strides [1, 2])", {"2x4xf32"}, "2x2xf32", {x}), (Numbers{1, 3, 5, 7}));
+  EXPECT_EQ(run(R"(slice "s" (%a0) starts [1, 3] strides [-1, -2])", {"2x4xf32"}, "2x2xf32", {x}),
+            (Numbers{7, 5, 3, 1}));
+  EXPECT_EQ(run(R"(slice "s" (%a0) starts [0, 4] strides [1, 1])", {"2x4xf32"}, "2x0xf32", {x}), Numbers{});
+  Tensor y = floats({2, 1}, {8, 9});
+  EXPECT_EQ(run(R"(concat "c" (%a0, %a1) dim 1)", {"2x4xf32", "2x1xf32"}, "2x5xf32", {x, y}),
+            (Numbers{0, 1, 2, 3, 8, 4, 5, 6, 7, 9}));
+  EXPECT_EQ(run(R"(concat "c" (%a0, %a1) dim 0)", {"2x1xf32", "2x1xf32"}, "4x1xf32", {y, y}),
+            (Numbers{8, 9, 8, 9}));
+  EXPECT_EQ(run(R"(pad "p" (%a0, %a1) low [0, 1] high [1, 0])", {"2x1xf32", "f32"}, "3x2xf32", {y, floats({}, {-1})}),
+            (Numbers{-1, 8, -1, 9, -1, -1}));
+}
+
+TEST_F(MovementTest, GatherWrapsNegativeIndices) {
+  Tensor table = floats({3, 2}, {0, 1, 2, 3, 4, 5});
+  EXPECT_EQ(run(R"(gather "g" (%a0, %a1) axis 0)", {"3x2xf32", "2xsi64"}, "2x2xf32",
+                {table, numbers(si(64), {2}, {2, -3})}),
+            (Numbers{4, 5, 0, 1}));
+  EXPECT_EQ(run(R"(gather "g" (%a0, %a1) axis 1)", {"3x2xf32", "1x3xui8"}, "3x1x3xf32",
+                {table, numbers(ui(8), {1, 3}, {1, 1, 0})}),
+            (Numbers{1, 1, 0, 3, 3, 2, 5, 5, 4}));
+}
+
+TEST_F(MovementTest, GatherOutsideIsAnErrorNamingTheOp) {
+  for (double index : {3.0, -4.0}) {
+    diagnostics.clear();
+    EXPECT_TRUE(run(R"(gather "words" (%a0, %a1) axis 0)", {"3x2xf32", "1xsi64"}, "1x2xf32",
+                    {floats({3, 2}, Numbers(6, 0)), numbers(si(64), {1}, {index})})
+                    .empty());
+    EXPECT_NE(diagnostics.find("E-INDEX-RANGE"), std::string::npos) << diagnostics;
+    EXPECT_NE(diagnostics.find("words"), std::string::npos) << diagnostics;
+  }
+}
+
+TEST_F(MovementTest, EmptyTensors) {
+  Tensor none = floats({0, 3}, {});
+  EXPECT_EQ(run(R"(reduce "r" sum(%a0) dims [0])", {"0x3xf32"}, "3xf32", {none}), (Numbers{0, 0, 0}));
+  EXPECT_EQ(run(R"(transpose "t" (%a0) permutation [1, 0])", {"0x3xf32"}, "3x0xf32", {none}), Numbers{});
+  EXPECT_EQ(run(R"(concat "c" (%a0, %a1) dim 0)", {"0x3xf32", "1x3xf32"}, "1x3xf32", {none, floats({1, 3}, {1, 2, 3})}),
+            (Numbers{1, 2, 3}));
+}
+
+TEST_F(MovementTest, ConstantsAndTensorsConvertBothWays) {
+  for (mlir::Type element : {f32(), f64(), bf16(), f16(), si(8), si(64), ui(16), boolean()}) {
+    Tensor x = numbers(element, {3}, {0, 1, 1});
+    auto attribute = x.toElements(mlir::RankedTensorType::get({3}, element));
+    auto back = Tensor::fromElements(attribute);
+    ASSERT_TRUE(static_cast<bool>(back));
+    EXPECT_TRUE(back->isIdenticalTo(x));
+  }
+}
