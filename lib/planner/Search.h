@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===- Search.h - The best decisions along a sequence ------------------------------===//
+//
+// Dynamic programming over the steps. A state says in which placements copies of each live value exist; a label is a
+// way to get there: its time and memory. From each label each option of the next step is taken, with each source that a
+// reshard may start from. Layers that repeat are walked until walking one more changes nothing but adds a constant;
+// the rest are then added at once. Example, one op left to decide:
+//
+//   state {x: [rows]}, label 3 us  --option "columns", all-to-all x from [rows] 1 us, 2 us of work-->
+//   state {x: [rows] [columns], y: [columns]}, label 6 us
+//
+//===----------------------------------------------------------------------===//
+#ifndef PARTITA_LIB_PLANNER_SEARCH_H
+#define PARTITA_LIB_PLANNER_SEARCH_H
+
+#include "Options.h"
+#include "Sequence.h"
+
+namespace partita::planner {
+
+/// What makes one label better than another of the same state.
+enum class Objective {
+  time,    ///< less time; memory is not looked at
+  storage, ///< less stored bytes: what is the least memory at all?
+  frontier ///< neither slower nor larger: all that may still fit the limit are kept
+};
+
+struct SearchLimits {
+  int64_t mostStates = 2000;
+  int64_t mostLabels = 64;
+  int64_t memory = std::numeric_limits<int64_t>::max();
+};
+
+/// What was chosen at one step: the option's number, and for each operand the copy that its reshard starts from (for
+/// an argument: the placement in which it is kept). A transfer or settling has one source and one target.
+struct Decision {
+  int option = -1;
+  std::vector<PlacementId> sources;
+};
+
+struct SearchResult {
+  std::vector<Decision> decisions;
+  Picoseconds time = 0;
+  /// Bound of bytes, by the search's own account.
+  int64_t storage = 0, peak = 0;
+  int64_t labels = 0;
+  bool exact = true;
+};
+
+/// One mesh candidate, ready to be searched: spaces and options of each stage.
+struct SearchSpace {
+  SearchSpace(const PlanningProblem &problem, const MeshCandidate &candidate, const Sequence &sequence,
+              placement::ReshardTable &reshards);
+
+  PlacementSpace &spaceOf(const StagedValue &value);
+  /// Time to send a value of this placement from one stage to another, all micro-batches.
+  Picoseconds priceTransfer(const StagedValue &from, int toStage, PlacementId placement);
+
+  const PlanningProblem &problem;
+  const MeshCandidate &candidate;
+  std::vector<std::unique_ptr<SpaceTable>> spaces;
+  std::vector<std::unique_ptr<OptionTable>> options;
+};
+
+/// Objective: see `objective`; the sum of compute, reshard and transfer times of all steps, or of stored bytes.
+/// Optimal among all combinations of options and sources, unless `exact` is false: then more states or labels than
+/// `limits` allow were met, and the best ones kept. Nothing when no decision is possible: pins exclude each other
+/// (`stuckOp` is the op without an option), or nothing fits `limits.memory` (`stuckOp` is -1).
+std::optional<SearchResult> solveSequence(const Sequence &sequence, SearchSpace &space, Objective objective,
+                                          const SearchLimits &limits, int &stuckOp);
+
+} // namespace partita::planner
+
+#endif // PARTITA_LIB_PLANNER_SEARCH_H

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===- Space.cpp - Placements of one shape, numbered and priced --------------------===//
+#include "Space.h"
+
+namespace partita::planner {
+
+int64_t countTimeParts(const placement::Placement &placement, const placement::Mesh &mesh) {
+  int64_t parts = 1;
+  for (const placement::DimSplit &dim : placement.dims)
+    for (const placement::Split &split : dim)
+      if (mesh.axes[split.axis].kind == placement::AxisKind::time)
+        parts *= mesh.axes[split.axis].size;
+  return parts;
+}
+
+PlacementSpace::PlacementSpace(placement::Shape shape, int64_t elementBytes, const placement::Mesh &mesh,
+                               placement::ReshardTable &reshards)
+    : shape(std::move(shape)), elementBytes(elementBytes), mesh(mesh), reshards(reshards) {}
+
+PlacementId PlacementSpace::intern(const placement::Placement &placement) {
+  if (auto found = raw.find(placement); found != raw.end())
+    return found->second;
+  placement::Placement form = placement::canonicalize(placement, shape, mesh);
+  auto [entry, isNew] = canonical.emplace(form, placements.size());
+  if (isNew) {
+    localBytes.push_back(placement::boundOfLocalElements(shape, form, mesh) * elementBytes);
+    parts.push_back(countTimeParts(form, mesh));
+    placements.push_back(std::move(form));
+  }
+  raw[placement] = entry->second;
+  return entry->second;
+}
+
+Move PlacementSpace::computeMove(PlacementId from, PlacementId to) {
+  const placement::Reshard *found = reshards.find(shape, elementBytes, mesh, placements[from], placements[to]);
+  if (!found)
+    return {};
+  Move move;
+  // The price covers all micro-batches of a value that is cut by them. One that is not is moved in each of them anew.
+  int64_t executions = placement::timeCount(mesh) / std::max<int64_t>(1, parts[from]);
+  move.price = std::min(kNever, multiplySaturated(toPicoseconds(found->seconds), executions));
+  for (size_t step = 1; step < found->path.size(); ++step)
+    move.path.push_back(intern(found->path[step]));
+  return move;
+}
+
+const Move &PlacementSpace::move(PlacementId from, PlacementId to) {
+  auto [entry, isNew] = moves.try_emplace({from, to});
+  if (!isNew)
+    return entry->second;
+  if (from == to)
+    entry->second.price = 0;
+  else
+    entry->second = computeMove(from, to);
+  return entry->second;
+}
+
+PlacementSpace &SpaceTable::find(const placement::Shape &shape, int64_t elementBytes) {
+  std::unique_ptr<PlacementSpace> &space = spaces[{shape, elementBytes}];
+  if (!space)
+    space = std::make_unique<PlacementSpace>(shape, elementBytes, mesh, reshards);
+  return *space;
+}
+
+} // namespace partita::planner
