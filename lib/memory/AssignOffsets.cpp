@@ -151,7 +151,8 @@ void Search::tryGreedyOrders() {
   tryBy([&](uint32_t i) { return std::tuple(-area(i), ranges[i].begin); });
   tryBy([&](uint32_t i) { return std::tuple(-duration(i), -ranges[i].bytes); });
   tryBy([&](uint32_t i) { return std::tuple(ranges[i].begin, -ranges[i].bytes); });
-  tryBy([&](uint32_t i) { return std::tuple(-ranges[i].end, -ranges[i].bytes); });
+  // Not the negative, which the least of all events does not have.
+  tryBy([&](uint32_t i) { return std::tuple(~ranges[i].end, -ranges[i].bytes); });
 }
 
 uint64_t nextRandom(uint64_t &state) { // xorshift64 (Marsaglia 2003): the same sequence everywhere

@@ -3,6 +3,7 @@
 //===- MachineFileTest.cpp - The file form -----------------------------------------------===//
 #include "partita/machine/Machine.h"
 #include "partita/support/Error.h"
+#include "partita/support/File.h"
 
 #include <gtest/gtest.h>
 #include <random>
@@ -114,6 +115,19 @@ TEST(MachineFile, mistakesAreNamedWithTheirPlace) {
             "E-BAD-FILE: m.json: at /links/2/bandwidth: expected a number from 1.0 to 1e+30, got -2.5e+10");
   EXPECT_NE(refuse("\"name\": \"network\",", "\"name\": \"network\", \"group_size\": 4,").find("rule H7"),
             std::string::npos);
+}
+
+TEST(MachineFile, theDocumentedExampleIsRead) {
+  llvm::Expected<std::string> page = readFileText(PARTITA_DOCS "/machine.md");
+  ASSERT_TRUE(static_cast<bool>(page));
+  llvm::StringRef example = llvm::StringRef(*page).split("```json").second.split("```").first;
+  Machine machine = llvm::cantFail(Machine::fromJson(example, "docs/machine.md"));
+  EXPECT_EQ(machine.deviceCount(), 12);
+  EXPECT_EQ(machine.findLevel(DeviceId{0}, DeviceId{8}), LevelId{1});
+  for (const BuiltinMachine &builtin : listBuiltinMachines()) {
+    std::string name = llvm::StringRef(builtin.form).take_until([](char c) { return c == '['; }).str();
+    EXPECT_NE(page->find("`" + name), std::string::npos) << name << " is not documented";
+  }
 }
 
 TEST(MachineFile, nothingCrashes) {
