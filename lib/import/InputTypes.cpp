@@ -39,7 +39,8 @@ public:
   void addInput(const onnx::ValueInfo &input);
   /// Matches bindings to dims; reports those that name none, contradict the file or each other.
   void bind();
-  DimSize getSize(const onnx::ValueInfo &input, int axis);
+  /// nullopt: not bound; reported once for each name.
+  std::optional<DimSize> getSize(const onnx::ValueInfo &input, int axis);
 
 private:
   static std::string place(const onnx::ValueInfo &input, int axis) {
@@ -98,7 +99,7 @@ void DimTable::bind() {
   }
 }
 
-DimSize DimTable::getSize(const onnx::ValueInfo &input, int axis) {
+std::optional<DimSize> DimTable::getSize(const onnx::ValueInfo &input, int axis) {
   const onnx::Shape::Dim &dim = input.type().tensor_type().shape().dim(axis);
   if (dim.dim_value() > 0)
     return DimSize(dim.dim_value());
@@ -109,7 +110,7 @@ DimSize DimTable::getSize(const onnx::ValueInfo &input, int axis) {
       session.report(session.getLocation(input.name()), "E-DIM-UNBOUND",
                      "dimension " + llvm::Twine(axis) + " of input '" + input.name() + "' has no extent; add --dim " +
                          name + "=N or --dim " + name + "=LOW..HIGH");
-    return DimSize(1);
+    return std::nullopt;
   }
   const DimBinding &binding = found->second;
   if (binding.minimum == binding.maximum)
@@ -142,6 +143,31 @@ static bool checkInput(ImportSession &session, const onnx::ValueInfo &input) {
   return true;
 }
 
+/// The input as an argument; poisoned where it has no usable type, which is reported.
+static ImportedValue defineInput(ImportSession &session, const onnx::ValueInfo &input, DimTable &dims) {
+  ImportedValue value;
+  value.isPoisoned = true;
+  if (!checkInput(session, input))
+    return value;
+  const onnx::Type::TensorOf &declared = input.type().tensor_type();
+  std::vector<DimSize> sizes;
+  for (int axis = 0; axis < declared.shape().dim_size(); ++axis)
+    if (std::optional<DimSize> size = dims.getSize(input, axis))
+      sizes.push_back(*size);
+  if (static_cast<int>(sizes.size()) != declared.shape().dim_size())
+    return value;
+  RankedTensorType type = getTensorType(sizes, session.getElementType(declared.elem_type()));
+  std::optional<int64_t> elements = llvm::all_of(sizes, isInRange) ? getBoundElements(type) : std::nullopt;
+  if (!elements || *elements > largestSize) {
+    session.report(session.getLocation(input.name()), "E-IMPORT-SHAPE",
+                   "input '" + input.name() + "' of shape " + toText(sizes) + " has too many elements");
+    return value;
+  }
+  value.isPoisoned = false;
+  value.value = session.getParameters().addInput(input.name(), type, session.getLocation(input.name()));
+  return value;
+}
+
 void partita::import::defineInputs(ImportSession &session, const onnx::Graph &graph, const ImportOptions &options) {
   std::set<std::string> given;
   for (const onnx::Tensor &tensor : graph.initializer())
@@ -152,23 +178,9 @@ void partita::import::defineInputs(ImportSession &session, const onnx::Graph &gr
       dims.addInput(input);
   dims.bind();
   for (const onnx::ValueInfo &input : graph.input()) {
-    ImportedValue value;
-    value.isPoisoned = true;
     if (given.count(input.name()))
       continue;
-    if (checkInput(session, input)) {
-      std::vector<DimSize> sizes;
-      for (int axis = 0; axis < input.type().tensor_type().shape().dim_size(); ++axis)
-        sizes.push_back(dims.getSize(input, axis));
-      RankedTensorType type = getTensorType(sizes, session.getElementType(input.type().tensor_type().elem_type()));
-      std::optional<int64_t> elements = llvm::all_of(sizes, isInRange) ? getBoundElements(type) : std::nullopt;
-      value.isPoisoned = !elements || *elements > largestSize;
-      if (value.isPoisoned)
-        session.report(session.getLocation(input.name()), "E-IMPORT-SHAPE",
-                       "input '" + input.name() + "' of shape " + toText(sizes) + " has too many elements");
-      else
-        value.value = session.getParameters().addInput(input.name(), type, session.getLocation(input.name()));
-    }
+    ImportedValue value = defineInput(session, input, dims);
     if (!session.find(input.name()))
       session.define(input.name(), value);
   }

@@ -119,11 +119,11 @@ static std::optional<Known> foldNeg(NodeContext &, const Operands &in) {
 /// Between integer types wide enough for any extent; other casts are ops.
 static std::optional<Known> foldCast(NodeContext &node, const Operands &in) {
   Type element = node.getSession().getElementType(static_cast<int32_t>(node.getInteger("to", 0)));
-  bool isWide = element && (element.isSignedInteger(64) || (element.isSignedInteger(32) && in[0]->isStatic()));
-  if (!isWide)
+  if (!element || (!element.isSignedInteger(64) && !element.isSignedInteger(32)))
     return std::nullopt;
   for (const DimSize &size : in[0]->elements)
-    if (!isInRange(size) || (element.isSignedInteger(32) && !llvm::isInt<32>(size.constant)))
+    if (!isInRange(size) ||
+        (element.isSignedInteger(32) && (!llvm::isInt<32>(*size.minimum()) || !llvm::isInt<32>(*size.maximum()))))
       return std::nullopt;
   Known result = *in[0];
   result.element = element;
@@ -157,19 +157,25 @@ static std::optional<Known> foldConcat(NodeContext &node, const Operands &in) {
   return all.size() <= mostKnownElements ? std::optional<Known>(Known::vector(all, in[0]->element)) : std::nullopt;
 }
 
-static std::optional<Known> foldSlice(NodeContext &, const Operands &in) {
-  if (in.size() < 3 || in[0]->shape.size() != 1)
+/// The single number of an input, or of an attribute in sets before 10; nullopt where there is none.
+static std::optional<int64_t> readBound(NodeContext &node, const Operands &in, size_t input,
+                                        llvm::StringRef attribute) {
+  if (input < in.size() && in[input]->elements.size() == 1 && in[input]->isStatic())
+    return in[input]->elements[0].constant;
+  SmallVector<int64_t> list = node.getIntegers(attribute);
+  return list.size() == 1 ? std::optional<int64_t>(list[0]) : std::nullopt;
+}
+
+static std::optional<Known> foldSlice(NodeContext &node, const Operands &in) {
+  node.ignore({"axes"});
+  std::optional<int64_t> start = readBound(node, in, 1, "starts"), end = readBound(node, in, 2, "ends");
+  std::optional<int64_t> step = in.size() > 4 ? readBound(node, in, 4, "steps") : 1;
+  if (in[0]->shape.size() != 1 || !start || !end || !step || *step < 1 || *step > int64_t(mostKnownElements))
     return std::nullopt;
-  for (size_t i = 1; i < in.size(); ++i)
-    if (in[i]->elements.size() != 1 || !in[i]->isStatic())
-      return std::nullopt;
   auto count = static_cast<int64_t>(in[0]->elements.size());
-  int64_t step = in.size() > 4 ? in[4]->elements[0].constant : 1;
   auto clamp = [&](int64_t bound) { return std::clamp<int64_t>(bound < 0 ? bound + count : bound, 0, count); };
-  if (step < 1 || step > int64_t(mostKnownElements))
-    return std::nullopt;
   Sizes part;
-  for (int64_t i = clamp(in[1]->elements[0].constant), end = clamp(in[2]->elements[0].constant); i < end; i += step)
+  for (int64_t i = clamp(*start); i < clamp(*end); i += *step)
     part.push_back(in[0]->elements[i]);
   return Known::vector(part, in[0]->element);
 }
