@@ -127,8 +127,11 @@ public:
     uint64_t generation = ++exchange.fetchings[size_t(member)];
     bool arrived = block(rank, {exchange.offered, route.members, generation, key, "fetch"}) &&
                    move(ranks[size_t(rank)], exchange, route, destination);
-    if (!arrived) // Code that still runs must not find wild indices here.
+    if (!arrived) {
+      // Code that still runs must not find wild indices here, and may reuse its own source.
       std::memset(destination, 0, size_t(boxElements(route.destinationBox) * elementBytes(route.elementType)));
+      waitForMovers();
+    }
     exchange.fetched[size_t(member)].generation.store(generation);
     ring(both.source.stage,
          key.kind == TransferKind::collective ? groupOf(rank, key.index) : everyMember[stageIndex(both.source.stage)]);
@@ -153,9 +156,8 @@ public:
   void fail(const std::string &text) override {
     {
       std::lock_guard<std::mutex> lock(failureMutex);
-      if (hasFailed.load())
-        return;
-      message = text;
+      if (!hasFailed.load())
+        message = text;
       hasFailed.store(true);
     }
     for (RankState &rank : ranks) {

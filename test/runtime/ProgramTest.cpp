@@ -3,7 +3,8 @@
 // Programs of several stages: channels, slots, micro-batches, symbolic dimensions, failures, deadlocks.
 #include "ImageBuilder.h"
 
-#include <cstring>
+#include <atomic>
+#include <sched.h>
 
 using namespace partita::runtime;
 using namespace partita::runtime::test;
@@ -161,6 +162,55 @@ TEST(Program, FailureOfOneRankEndsAllAndTheNextRunIsClean) {
     ASSERT_TRUE(program->run({input}, {}, outputs, error)) << error;
     EXPECT_EQ(floatsOf(outputs[0])[34], 2 * (x[34] + 1));
   }
+}
+
+TEST(Program, SourcesOutliveCopiesWhenARankFails) {
+  constexpr int64_t count = 1 << 16;
+  Image image;
+  image.functionCount = 1;
+  addStage(image, "three", {{"x", 3}}, 0).calls = {{EventKind::forward, {callOf(0, {}, "")}}};
+  image.collectives = {
+      {0, 0, CollectiveKind::allReduce, layoutOf({{count}}, {{0, ReductionKind::sum}}), layoutOf({{count}}), "big"}};
+  for (int64_t rank = 0; rank < 3; ++rank)
+    addEvent(image, rank, EventKind::forward, 0);
+  // Rank 2 fails while others read its source, which is gone as soon as partita_fail() has returned.
+  const partita_function functions[] = {[](partita_context *context, void *const *) {
+    std::vector<float> source(count, 1.0f), result(count);
+    partita_collective_start(context, 0, source.data(), result.data());
+    if (context->coordinates[0] != 2)
+      return partita_collective_wait(context, 0);
+    for (int i = 0; i < 20; ++i)
+      sched_yield();
+    partita_fail(context, "made to fail");
+  }};
+  std::string error;
+  auto program = Program::create(image, functions, {}, error);
+  ASSERT_TRUE(program) << error;
+  std::vector<TensorView> outputs;
+  for (int round = 0; round < 50; ++round)
+    ASSERT_FALSE(program->run({}, {}, outputs, error));
+}
+
+TEST(Program, StoresReplicatedOutputsFromOneOwner) {
+  Image image;
+  image.functionCount = 1;
+  Stage &stage = addStage(image, "mesh", {{"x", 2}, {"y", 3}, {"micro", 2, AxisKind::time}}, 0);
+  addBuffer(stage, "out", layoutOf({{2, {0}}}));
+  stage.calls = {{EventKind::forward, {callOf(0, {0}, "")}}};
+  image.outputs = {{"out", 0, 0}};
+  for (int64_t rank = 0; rank < 6; ++rank)
+    for (int64_t m = 0; m < 2; ++m)
+      addEvent(image, rank, EventKind::forward, 0, m);
+  const partita_function functions[] = {[](partita_context *context, void *const *buffers) {
+    const int64_t *at = context->coordinates;
+    *static_cast<float *>(buffers[0]) = float(at[0] * 100 + at[1] * 10 + at[2]);
+  }};
+  std::string error;
+  auto program = Program::create(image, functions, {}, error);
+  ASSERT_TRUE(program) << error;
+  std::vector<TensorView> outputs;
+  ASSERT_TRUE(program->run({}, {}, outputs, error)) << error;
+  EXPECT_EQ(floatsOf(outputs[0]), (std::vector<float>{0, 100}));
 }
 
 TEST(Program, ReportsADeadlockWithRanksAndNodes) {
