@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "Bounds.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "partita/dialects/collective/Collective.h"
+#include "partita/dialects/interfaces/SymbolicShape.h"
+#include "partita/placement/Attributes.h"
+
+using namespace mlir;
+using namespace partita;
+using namespace partita::lowering;
+
+static std::optional<int64_t> boundOfPart(Operation *op, RankedTensorType local, int64_t dim) {
+  plan::PartAttr part = plan::getPart(local);
+  plan::StageOp stage = collective::getStage(op);
+  if (!part || !stage)
+    return std::nullopt;
+  placement::Mesh mesh = placement::toMesh(stage.getMesh());
+  std::optional<placement::Placement> placement = placement::toPlacement(part.getPlacement(), mesh);
+  if (!placement)
+    return std::nullopt;
+  return placement::boundOfLocalExtent(placement::toShape(part.getGlobal())[dim], placement->dims[dim], mesh);
+}
+
+static std::optional<int64_t> boundOfDim(memref::DimOp op);
+
+/// Extents are not negative, so bounds of operands bound sums, products and quotients; this is asked of sizes only.
+std::optional<int64_t> lowering::findUpperBound(Value value) {
+  if (std::optional<int64_t> constant = getConstantIntValue(value))
+    return constant;
+  Operation *op = value.getDefiningOp();
+  if (!op)
+    return std::nullopt;
+  if (auto extent = dyn_cast<collective::ExtentOp>(op))
+    return boundOfPart(op, cast<RankedTensorType>(extent.getType()), extent.getDim());
+  if (auto dim = dyn_cast<memref::DimOp>(op))
+    return boundOfDim(dim);
+  if (!isa<arith::AddIOp, arith::SubIOp, arith::MulIOp, arith::DivSIOp, arith::DivUIOp, arith::MaxSIOp,
+           arith::MinSIOp>(op))
+    return std::nullopt;
+  std::optional<int64_t> left = findUpperBound(op->getOperand(0)), right = findUpperBound(op->getOperand(1));
+  // A divisor counts as 1, a subtrahend as 0, unless it is constant.
+  if (isa<arith::DivSIOp, arith::DivUIOp>(op)) {
+    std::optional<int64_t> divisor = getConstantIntValue(op->getOperand(1));
+    return left ? std::optional(divisor.value_or(1) > 0 ? *left / divisor.value_or(1) : *left) : left;
+  }
+  if (isa<arith::SubIOp>(op))
+    return left ? std::optional(*left - getConstantIntValue(op->getOperand(1)).value_or(0)) : left;
+  if (!left || !right)
+    return std::nullopt;
+  if (isa<arith::AddIOp>(op))
+    return *left + *right;
+  if (isa<arith::MulIOp>(op))
+    return *left * *right;
+  return isa<arith::MaxSIOp>(op) ? std::max(*left, *right) : std::min(*left, *right);
+}
+
+static std::optional<int64_t> boundOfDim(memref::DimOp op) {
+  std::optional<int64_t> dim = op.getConstantIndex();
+  if (!dim)
+    return std::nullopt;
+  auto type = dyn_cast<MemRefType>(op.getSource().getType());
+  if (!type)
+    return std::nullopt;
+  if (!type.isDynamicDim(*dim))
+    return type.getDimSize(*dim);
+  Operation *source = op.getSource().getDefiningOp();
+  ValueRange sizes;
+  if (auto allocation = dyn_cast_or_null<memref::AllocOp>(source))
+    sizes = allocation.getDynamicSizes();
+  else if (auto view = dyn_cast_or_null<memref::ViewOp>(source))
+    sizes = view.getSizes();
+  else if (auto part = dyn_cast_or_null<memref::SubViewOp>(source))
+    return part.getDroppedDims().none() && isa<Value>(part.getMixedSizes()[*dim])
+               ? findUpperBound(cast<Value>(part.getMixedSizes()[*dim]))
+               : std::nullopt;
+  else if (auto expand = dyn_cast_or_null<memref::ExpandShapeOp>(source)) {
+    OpFoldResult size = expand.getMixedOutputShape()[*dim];
+    return isa<Value>(size) ? findUpperBound(cast<Value>(size)) : getConstantIntValue(size);
+  } else {
+    return std::nullopt;
+  }
+  return findUpperBound(sizes[type.getDynamicDimIndex(*dim)]);
+}
+
+FailureOr<int64_t> lowering::getBoundBytes(memref::AllocOp allocation) {
+  MemRefType type = allocation.getType();
+  int64_t bytes = getElementBits(type.getElementType()) / 8, index = 0;
+  for (int64_t extent : type.getShape()) {
+    if (ShapedType::isDynamic(extent)) {
+      std::optional<int64_t> bound = findUpperBound(allocation.getDynamicSizes()[index++]);
+      if (!bound)
+        return allocation.emitError("E-DIM-UNBOUND: the size of an internal buffer has no bound");
+      extent = *bound;
+    }
+    if (llvm::MulOverflow(bytes, extent, bytes))
+      return allocation.emitError("E-TOO-LARGE: an internal buffer exceeds the address space");
+  }
+  return bytes;
+}
+
+FailureOr<int64_t> lowering::getBoundBytes(Operation *op, Type local) {
+  auto type = dyn_cast<RankedTensorType>(local);
+  if (!type || !plan::getPart(type))
+    return op->emitError() << "E-SPMD-TYPE: " << local << " carries no part";
+  int64_t bytes = getElementBits(type.getElementType()) / 8;
+  for (int64_t dim = 0; dim < type.getRank(); ++dim) {
+    std::optional<int64_t> bound = boundOfPart(op, type, dim);
+    if (!bound)
+      return op->emitError() << "E-SPMD-TYPE: " << local << " names an axis that the mesh lacks";
+    if (llvm::MulOverflow(bytes, *bound, bytes))
+      return op->emitError() << "E-TOO-LARGE: " << local << " exceeds the address space";
+  }
+  return bytes;
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// How start and wait bufferize. start reads its source and writes its destination; wait reads the source again and both
+// reads and writes the destination, which its result is. So neither buffer can be given to another value between the
+// two, and as both must be the same buffers in both ops, a copy is never put between them.
+#include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "partita/dialects/collective/Collective.h"
+#include "partita/lowering/Lowering.h"
+
+using namespace mlir;
+using namespace mlir::bufferization;
+using namespace partita;
+
+namespace {
+
+constexpr unsigned kStartDestination = 1, kWaitDestination = 2;
+
+struct StartModel : BufferizableOpInterface::ExternalModel<StartModel, collective::StartOp> {
+  bool bufferizesToMemoryRead(Operation *, OpOperand &operand, const AnalysisState &) const {
+    return operand.getOperandNumber() != kStartDestination;
+  }
+  bool bufferizesToMemoryWrite(Operation *, OpOperand &operand, const AnalysisState &) const {
+    return operand.getOperandNumber() == kStartDestination;
+  }
+  bool mustBufferizeInPlace(Operation *, OpOperand &, const AnalysisState &) const { return true; }
+  AliasingValueList getAliasingValues(Operation *, OpOperand &, const AnalysisState &) const { return {}; }
+
+  LogicalResult bufferize(Operation *op, RewriterBase &rewriter, const BufferizationOptions &options,
+                          BufferizationState &state) const {
+    auto start = cast<collective::StartOp>(op);
+    FailureOr<Value> source = getBuffer(rewriter, start.getSource(), options, state);
+    FailureOr<Value> destination = getBuffer(rewriter, start.getDestination(), options, state);
+    if (failed(source) || failed(destination))
+      return failure();
+    replaceOpWithNewBufferizedOp<collective::StartOp>(
+        rewriter, op, start.getToken().getType(), start.getIdAttr(), start.getKindAttr(), start.getNameAttr(), start.getAxesAttr(),
+        start.getSourceTypeAttr(), start.getDestinationTypeAttr(), *source, *destination);
+    return success();
+  }
+};
+
+struct WaitModel : BufferizableOpInterface::ExternalModel<WaitModel, collective::WaitOp> {
+  bool bufferizesToMemoryRead(Operation *, OpOperand &, const AnalysisState &) const { return true; }
+  bool bufferizesToMemoryWrite(Operation *, OpOperand &operand, const AnalysisState &) const {
+    return operand.getOperandNumber() == kWaitDestination;
+  }
+  bool mustBufferizeInPlace(Operation *, OpOperand &, const AnalysisState &) const { return true; }
+  AliasingValueList getAliasingValues(Operation *op, OpOperand &operand, const AnalysisState &) const {
+    if (operand.getOperandNumber() != kWaitDestination)
+      return {};
+    return {{op->getResult(0), BufferRelation::Equivalent}};
+  }
+
+  LogicalResult bufferize(Operation *op, RewriterBase &rewriter, const BufferizationOptions &options,
+                          BufferizationState &state) const {
+    auto wait = cast<collective::WaitOp>(op);
+    FailureOr<Value> source = getBuffer(rewriter, wait.getSource(), options, state);
+    FailureOr<Value> destination = getBuffer(rewriter, wait.getDestination(), options, state);
+    if (failed(source) || failed(destination))
+      return failure();
+    collective::WaitOp::create(rewriter, op->getLoc(), TypeRange(), wait.getIdAttr(), wait.getToken(), *source,
+                               *destination);
+    replaceOpWithBufferizedValues(rewriter, op, *destination);
+    return success();
+  }
+};
+
+} // namespace
+
+void lowering::registerBufferizableModels(DialectRegistry &registry) {
+  registry.addExtension(+[](MLIRContext *context, collective::CollectiveDialect *) {
+    collective::StartOp::attachInterface<StartModel>(*context);
+    collective::WaitOp::attachInterface<WaitModel>(*context);
+  });
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What a kernel is, and the attributes by which passes of this folder find it.
+//
+// Example: func.func @segment_0_kernel(%context: !llvm.ptr, %buffers: !llvm.ptr)
+//            attributes {partita_collective.kernel = @segment_0, partita_collective.stage = @s}
+#ifndef PARTITA_LIB_LOWERING_KERNEL_H
+#define PARTITA_LIB_LOWERING_KERNEL_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "partita/dialects/collective/Collective.h"
+
+namespace partita::lowering {
+
+/// On a kernel: the segment that it computes.
+inline constexpr llvm::StringLiteral kKernelAttr = "partita_collective.kernel";
+/// On a kernel: bytes of scratch memory that a call needs.
+inline constexpr llvm::StringLiteral kScratchAttr = "partita_collective.scratch";
+
+inline bool isKernel(mlir::func::FuncOp function) { return function->hasAttr(kKernelAttr); }
+inline mlir::Value getContext(mlir::func::FuncOp kernel) { return kernel.getArgument(0); }
+
+/// Byte offsets of partita_context's members (partita/runtime/Context.h).
+enum class ContextMember { coordinates = 0, axisSizes = 8, symbols = 16, scratch = 32 };
+
+/// A pointer member of the context.
+mlir::Value loadMember(mlir::OpBuilder &builder, mlir::Location location, mlir::Value context, ContextMember member);
+
+/// Element `index` of an array of pointers or 64-bit integers.
+mlir::Value loadElement(mlir::OpBuilder &builder, mlir::Location location, mlir::Value array, int64_t index,
+                        mlir::Type type);
+
+/// memref<?xi8> that begins at `pointer`; its extent is never read.
+mlir::Value makeBytes(mlir::OpBuilder &builder, mlir::Location location, mlir::Value pointer);
+
+/// A dense buffer of this type at `bytes` + `offset`.
+mlir::Value makeView(mlir::OpBuilder &builder, mlir::Location location, mlir::Value bytes, int64_t offset,
+                     mlir::MemRefType type, mlir::ValueRange dynamicSizes);
+
+} // namespace partita::lowering
+
+#endif

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// How each op of a segment becomes tensor code. `operands` are the plain local tensors of the op's operands; the result
+// is that of its result, or null after a diagnostic. Types, extents and offsets are read from the op.
+//
+// Example: Value y = lowerOp(tensors, op, {x, w});
+#ifndef PARTITA_LIB_LOWERING_OPLOWERINGS_H
+#define PARTITA_LIB_LOWERING_OPLOWERINGS_H
+
+#include "TensorBuilder.h"
+#include "partita/dialects/collective/Collective.h"
+
+namespace partita::lowering {
+
+/// Any graph op, or a communication op that sends nothing.
+mlir::Value lowerOp(TensorBuilder &tensors, mlir::Operation *op, mlir::ValueRange operands);
+
+mlir::Value lowerConstant(TensorBuilder &tensors, graph::ConstantOp op);
+mlir::Value lowerIota(TensorBuilder &tensors, graph::IotaOp op);
+mlir::Value lowerElementwise(TensorBuilder &tensors, graph::ElementwiseOp op, mlir::ValueRange operands);
+mlir::Value lowerCast(TensorBuilder &tensors, graph::CastOp op, mlir::ValueRange operands);
+
+mlir::Value lowerBroadcast(TensorBuilder &tensors, graph::BroadcastOp op, mlir::ValueRange operands);
+mlir::Value lowerReshape(TensorBuilder &tensors, graph::ReshapeOp op, mlir::ValueRange operands);
+mlir::Value lowerTranspose(TensorBuilder &tensors, graph::TransposeOp op, mlir::ValueRange operands);
+mlir::Value lowerSlice(TensorBuilder &tensors, graph::SliceOp op, mlir::ValueRange operands);
+mlir::Value lowerConcat(TensorBuilder &tensors, graph::ConcatOp op, mlir::ValueRange operands);
+mlir::Value lowerPad(TensorBuilder &tensors, graph::PadOp op, mlir::ValueRange operands);
+mlir::Value lowerGather(TensorBuilder &tensors, graph::GatherOp op, mlir::ValueRange operands);
+
+mlir::Value lowerContraction(TensorBuilder &tensors, graph::ContractionOp op, mlir::ValueRange operands);
+mlir::Value lowerConvolution(TensorBuilder &tensors, graph::ConvolutionOp op, mlir::ValueRange operands);
+mlir::Value lowerReduce(TensorBuilder &tensors, graph::ReduceOp op, mlir::ValueRange operands);
+mlir::Value lowerWindowReduce(TensorBuilder &tensors, graph::WindowReduceOp op, mlir::ValueRange operands);
+
+mlir::Value lowerSoftmax(TensorBuilder &tensors, graph::SoftmaxOp op, mlir::ValueRange operands);
+mlir::Value lowerLayerNorm(TensorBuilder &tensors, graph::LayerNormOp op, mlir::ValueRange operands);
+mlir::Value lowerRmsNorm(TensorBuilder &tensors, graph::RmsNormOp op, mlir::ValueRange operands);
+mlir::Value lowerBatchNorm(TensorBuilder &tensors, graph::BatchNormOp op, mlir::ValueRange operands);
+mlir::Value lowerAttention(TensorBuilder &tensors, graph::AttentionOp op, mlir::ValueRange operands);
+mlir::Value lowerRotary(TensorBuilder &tensors, graph::RotaryOp op, mlir::ValueRange operands);
+
+mlir::Value lowerLocalSlice(TensorBuilder &tensors, collective::SliceOp op, mlir::ValueRange operands);
+mlir::Value lowerPartialize(TensorBuilder &tensors, collective::PartializeOp op, mlir::ValueRange operands);
+
+/// sum over the letters that `result` lacks, in the computed type of `element`; sizes are those of `result`.
+struct Product {
+  mlir::Value lhs, rhs;
+  llvm::StringRef lhsTerm, rhsTerm, resultTerm;
+};
+mlir::Value contract(TensorBuilder &tensors, const Product &product, const Sizes &sizes, mlir::Type element);
+
+/// softmax along the dim `dim` of a tensor of computed type.
+mlir::Value softmax(TensorBuilder &tensors, mlir::Value input, int64_t dim, const Sizes &sizes, mlir::Type element);
+
+/// `input` (stored type) inside a larger tensor of `value`.
+mlir::Value pad(TensorBuilder &tensors, mlir::Value input, mlir::Value value, llvm::ArrayRef<int64_t> low,
+                const Sizes &inputSizes, const Sizes &sizes);
+
+} // namespace partita::lowering
+
+#endif

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Passes of the lowering phase, in the order in which they run.
+#ifndef PARTITA_LOWERING_PASSES
+#define PARTITA_LOWERING_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def StartCommunicationPass : Pass<"partita-start-communication", "::mlir::ModuleOp"> {
+  let summary = "communication ops become start/wait with a destination";
+  let description = [{
+    Each communication op that sends something becomes a `start` right behind its operand and a `wait` before the first
+    reader of its result, so that what lies between them overlaps. Ids count the communications of a segment; a call
+    adds the number of its first row. Stage functions that are not lists of calls are outlined first.
+
+    ```mlir
+    // before
+    %1 = partita_collective.all_reduce "fc" %0 over ["x"] : tensor<4xf32, #partial> to tensor<4xf32, #whole>
+    // after
+    %d = tensor.empty() : tensor<4xf32, #whole>
+    %t = partita_collective.start 0 "all_reduce" "fc" (%0 : ...) into (%d : ...) over ["x"] part ... to ...
+    %1 = partita_collective.wait 0 %t (%0 : ...) into (%d : ...) to tensor<4xf32, #whole>
+    ```
+  }];
+  let dependentDialects = ["::mlir::tensor::TensorDialect"];
+}
+
+def LowerGraphPass : Pass<"partita-lower-graph", "::mlir::ModuleOp"> {
+  let summary = "segments become kernels of linalg ops on plain tensors";
+  let description = [{
+    For each segment function a kernel `SEGMENT_kernel(context, buffers)` is written: arguments and results are addresses
+    in `buffers`, encodings and signedness are gone, extents that differ between ranks are `partita_collective.extent`
+    values. The segment stays as a declaration, so that the lists of calls stay valid.
+
+    ```mlir
+    // before
+    func.func private @segment_0(%x: tensor<4xf32, #part>) -> tensor<4xf32, #part> { ... exp(%x) ... }
+    // after
+    func.func private @segment_0(tensor<4xf32, #part>) -> tensor<4xf32, #part>
+    func.func @segment_0_kernel(%context: !llvm.ptr, %buffers: !llvm.ptr) { ... linalg.generic ... }
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
+                           "::mlir::cf::ControlFlowDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def FuseKernelsPass : Pass<"partita-fuse-kernels", "::mlir::func::FuncOp"> {
+  let summary = "elementwise producers move into their readers";
+  let description = [{
+    Upstream's fusion of linalg ops under one rule: work is never repeated (a producer with several readers, or one that
+    is read again and again by a contraction, moves only when it is cheap), so broadcasts are never stored.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect"];
+}
+
+def BufferizeKernelsPass : Pass<"partita-bufferize-kernels", "::mlir::ModuleOp"> {
+  let summary = "kernels on tensors become kernels on buffers";
+  let description = [{
+    Results are computed in the caller's buffers where possible; then upstream's one-shot bufferization runs on each
+    kernel. Buffers of a communication are neither copied nor reused while it is in flight.
+  }];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect", "::mlir::memref::MemRefDialect",
+                           "::mlir::linalg::LinalgDialect"];
+}
+
+def AssignScratchPass : Pass<"partita-assign-scratch", "::mlir::func::FuncOp"> {
+  let summary = "internal buffers get offsets in the call's scratch memory";
+  let description = [{
+    Every allocation becomes a view of the scratch pointer at a fixed offset, by live ranges, at the bounds of its
+    extents. The kernel's attribute `partita_collective.scratch` says how many bytes a call needs.
+
+    ```mlir
+    %0 = memref.alloc() : memref<4x8xf32>              // before
+    %0 = memref.view %scratch[%c128][] : memref<?xi8> to memref<4x8xf32>   // after
+    ```
+  }];
+  let dependentDialects = ["::mlir::memref::MemRefDialect", "::mlir::LLVM::LLVMDialect"];
+}
+
+def LowerToLoopsPass : Pass<"partita-lower-to-loops", "::mlir::func::FuncOp"> {
+  let summary = "linalg ops on buffers become loops";
+  let description = [{
+    In the order of each op's iterators; innermost reductions keep their accumulator in a register.
+  }];
+  let dependentDialects = ["::mlir::scf::SCFDialect", "::mlir::memref::MemRefDialect"];
+}
+
+def LowerRuntimeCallsPass : Pass<"partita-lower-runtime-calls", "::mlir::ModuleOp"> {
+  let summary = "extents, offsets, communication and checks become loads from the context and calls of the runtime";
+  let description = [{
+    Extents and offsets are computed from the rank's coordinates, the sizes of the axes and the symbols' values, all of
+    them data of the context: the code is the same for every rank and, for equal local shapes, for every number of ranks.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::memref::MemRefDialect"];
+}
+
+def KeepKernelsPass : Pass<"partita-keep-kernels", "::mlir::ModuleOp"> {
+  let summary = "removes everything that is data and not code";
+  let description = [{
+    Stage functions, channels, programs and segments are in the image by now; kernels, constants and what they call stay.
+  }];
+}
+
+#endif

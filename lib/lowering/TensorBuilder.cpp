@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "TensorBuilder.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "partita/dialects/collective/Collective.h"
+
+using namespace mlir;
+using namespace partita;
+using namespace partita::lowering;
+
+RankedTensorType lowering::getPlainType(Type local) {
+  auto type = cast<RankedTensorType>(local);
+  return RankedTensorType::get(type.getShape(), getStoredType(type.getElementType()));
+}
+
+AffineMap lowering::mapOf(MLIRContext *context, StringRef order, StringRef term) {
+  SmallVector<AffineExpr> results;
+  for (char letter : term)
+    results.push_back(getAffineDimExpr(order.find(letter), context));
+  return AffineMap::get(order.size(), 0, results, context);
+}
+
+//===-- Sizes -----------------------------------------------------------------------------------------------------===//
+
+Value TensorBuilder::indexOfPart(RankedTensorType local, int64_t dim, bool isOffset) {
+  Value &value = known[{local.getAsOpaquePointer(), dim, isOffset}];
+  if (value)
+    return value;
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(&kernel.getBody().front());
+  if (isOffset)
+    value = collective::OffsetOp::create(builder, location, builder.getIndexType(), local, dim);
+  else
+    value = collective::ExtentOp::create(builder, location, builder.getIndexType(), local, dim);
+  return value;
+}
+
+OpFoldResult TensorBuilder::sizeOf(RankedTensorType local, int64_t dim) {
+  if (!local.isDynamicDim(dim))
+    return builder.getIndexAttr(local.getDimSize(dim));
+  return indexOfPart(local, dim, /*isOffset=*/false);
+}
+
+Sizes TensorBuilder::sizesOf(RankedTensorType local) {
+  Sizes sizes;
+  for (int64_t dim = 0; dim < local.getRank(); ++dim)
+    sizes.push_back(sizeOf(local, dim));
+  return sizes;
+}
+
+Value TensorBuilder::globalSizeOf(RankedTensorType local, int64_t dim) {
+  RankedTensorType global = plan::getPart(local).getGlobal();
+  if (!global.isDynamicDim(dim))
+    return index(global.getDimSize(dim));
+  auto whole = plan::PartAttr::get(getContext(), global,
+                                   plan::PlacementAttr::getReplicated(getContext(), global.getRank()));
+  return indexOfPart(RankedTensorType::get(global.getShape(), global.getElementType(), whole), dim, false);
+}
+
+Value TensorBuilder::offsetOf(RankedTensorType local, int64_t dim) {
+  if (plan::getPart(local).getPlacement().getDims()[dim].getSplits().empty())
+    return index(0);
+  return indexOfPart(local, dim, /*isOffset=*/true);
+}
+
+Value TensorBuilder::index(int64_t value) { return arith::ConstantIndexOp::create(builder, location, value); }
+
+Value TensorBuilder::toValue(OpFoldResult size) { return getValueOrCreateConstantIndexOp(builder, location, size); }
+
+OpFoldResult TensorBuilder::add(OpFoldResult a, OpFoldResult b) {
+  std::optional<int64_t> left = getConstantIntValue(a), right = getConstantIntValue(b);
+  if (left && right)
+    return builder.getIndexAttr(*left + *right);
+  return arith::AddIOp::create(builder, location, toValue(a), toValue(b)).getResult();
+}
+
+//===-- Tensors ---------------------------------------------------------------------------------------------------===//
+
+Value TensorBuilder::empty(const Sizes &sizes, Type element) {
+  return tensor::EmptyOp::create(builder, location, sizes, getStoredType(element));
+}
+
+Value TensorBuilder::fill(Value scalar, const Sizes &sizes) {
+  Value target = empty(sizes, scalar.getType());
+  return linalg::FillOp::create(builder, location, scalar, target).getResult(0);
+}
+
+Value TensorBuilder::map(ArrayRef<Value> inputs, Maps maps, const Sizes &sizes, Type element, Body body) {
+  Value target = empty(sizes, element);
+  SmallVector<AffineMap> allMaps(maps);
+  allMaps.push_back(AffineMap::getMultiDimIdentityMap(sizes.size(), getContext()));
+  SmallVector<utils::IteratorType> loops(sizes.size(), utils::IteratorType::parallel);
+  auto generic = linalg::GenericOp::create(
+      builder, location, TypeRange{target.getType()}, inputs, ValueRange{target}, allMaps, loops,
+      [&](OpBuilder &inner, Location at, ValueRange stored) {
+        Scalars scalars{inner, at};
+        SmallVector<Value> elements;
+        for (Value value : stored.drop_back())
+          elements.push_back(scalars.widen(value));
+        linalg::YieldOp::create(inner, at, scalars.narrow(body(scalars, elements), element));
+      });
+  return generic.getResult(0);
+}
+
+Value TensorBuilder::mapSame(ArrayRef<Value> inputs, const Sizes &sizes, Type element, Body body) {
+  AffineMap identity = AffineMap::getMultiDimIdentityMap(sizes.size(), getContext());
+  return map(inputs, SmallVector<AffineMap>(inputs.size(), identity), sizes, element, body);
+}
+
+Value TensorBuilder::reduce(ArrayRef<Value> inputs, Maps maps, AffineMap resultMap, const Sizes &sizes,
+                            graph::ReduceKind kind, Type element, Body body) {
+  Scalars scalars{builder, location};
+  Value target = fill(scalars.identity(kind, element), sizes);
+  SmallVector<AffineMap> allMaps(maps);
+  allMaps.push_back(resultMap);
+  SmallVector<utils::IteratorType> loops(resultMap.getNumDims(), utils::IteratorType::reduction);
+  for (AffineExpr dim : resultMap.getResults())
+    loops[cast<AffineDimExpr>(dim).getPosition()] = utils::IteratorType::parallel;
+  auto generic = linalg::GenericOp::create(builder, location, TypeRange{target.getType()}, inputs, ValueRange{target},
+                                           allMaps, loops, [&](OpBuilder &inner, Location at, ValueRange stored) {
+                                             Scalars local{inner, at};
+                                             SmallVector<Value> elements;
+                                             for (Value value : stored.drop_back())
+                                               elements.push_back(local.widen(value));
+                                             elements.push_back(stored.back());
+                                             linalg::YieldOp::create(inner, at, body(local, elements));
+                                           });
+  return generic.getResult(0);
+}
+
+Value TensorBuilder::round(Value computed, const Sizes &sizes, Type element) {
+  if (getComputedType(element) == getStoredType(element))
+    return computed;
+  return mapSame({computed}, sizes, element, [](Scalars &, ValueRange elements) { return elements[0]; });
+}
+
+Value TensorBuilder::reshape(Value tensor, const Sizes &sizes) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  int64_t rank = type.getRank();
+  // Through one dim: neither side's grouping of dims matters then.
+  auto allDims = [](int64_t count) {
+    ReassociationIndices indices(count);
+    for (int64_t dim = 0; dim < count; ++dim)
+      indices[dim] = dim;
+    return indices;
+  };
+  Value flat = tensor;
+  if (rank == 0)
+    flat = tensor::ExpandShapeOp::create(builder, location, RankedTensorType::get({1}, type.getElementType()), tensor,
+                                         ArrayRef<ReassociationIndices>{}, Sizes{builder.getIndexAttr(1)});
+  else if (rank > 1)
+    flat = tensor::CollapseShapeOp::create(builder, location, tensor, ArrayRef<ReassociationIndices>{allDims(rank)});
+  SmallVector<int64_t> shape;
+  for (OpFoldResult size : sizes)
+    shape.push_back(getConstantIntValue(size).value_or(ShapedType::kDynamic));
+  auto result = RankedTensorType::get(shape, type.getElementType());
+  if (sizes.empty())
+    return tensor::CollapseShapeOp::create(builder, location, result, flat, ArrayRef<ReassociationIndices>{});
+  int64_t total = 1;
+  for (int64_t extent : shape)
+    total = ShapedType::isDynamic(extent) || ShapedType::isDynamic(total) ? ShapedType::kDynamic : total * extent;
+  auto flatType = RankedTensorType::get({total}, type.getElementType());
+  if (flat.getType() != flatType)
+    flat = tensor::CastOp::create(builder, location, flatType, flat);
+  if (sizes.size() == 1)
+    return flat;
+  return tensor::ExpandShapeOp::create(builder, location, result, flat,
+                                       ArrayRef<ReassociationIndices>{allDims(sizes.size())}, sizes);
+}
