@@ -30,8 +30,7 @@ void addMask(const std::vector<T> &mask, ArrayRef<int64_t> shape, T *scores, int
 
 /// scores[i][j] = scale * q_i . k_j, for the queries and keys of one head.
 template <typename T>
-std::vector<T> computeScores(const Geometry &geometry, const T *query, const T *key, T scale,
-                             ArrayRef<int64_t> order) {
+std::vector<T> computeScores(const Geometry &geometry, const T *query, const T *key, T scale, ArrayRef<int64_t> order) {
   std::vector<T> transposed(geometry.depth * geometry.keys), scores(geometry.queries * geometry.keys, T(0));
   for (int64_t j = 0; j < geometry.keys; ++j)
     for (int64_t d = 0; d < geometry.depth; ++d)
@@ -94,7 +93,8 @@ LogicalResult checkAttention(graph::AttentionOp op, const Geometry &geometry, co
 
 Outcome evaluateAttention(graph::AttentionOp op, const Call &call) {
   const Scope &scope = call.context.scope;
-  auto queryType = cast<RankedTensorType>(op.getQuery().getType()), keyType = cast<RankedTensorType>(op.getKey().getType());
+  auto queryType = cast<RankedTensorType>(op.getQuery().getType()),
+       keyType = cast<RankedTensorType>(op.getKey().getType());
   std::optional<Box> queryBox = scope.findBox(queryType), keyBox = scope.findBox(keyType);
   std::optional<Shape> wholeQuery = scope.findGlobalShape(queryType), wholeKey = scope.findGlobalShape(keyType);
   if (!queryBox || !keyBox || !wholeQuery || !wholeKey)

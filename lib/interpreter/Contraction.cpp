@@ -51,8 +51,7 @@ Letters classify(StringRef spec) {
 }
 
 /// Calls visit(position in `term`'s tensor) for every index over `walk`'s letters, in row-major order of `walk`.
-template <typename Visit>
-void walkLetters(StringRef walk, StringRef term, ArrayRef<int64_t> termShape, Visit visit) {
+template <typename Visit> void walkLetters(StringRef walk, StringRef term, ArrayRef<int64_t> termShape, Visit visit) {
   Shape strides = stridesOf(termShape), extents, steps;
   for (char letter : walk) {
     extents.push_back(termShape[term.find(letter)]);
@@ -70,8 +69,7 @@ void walkLetters(StringRef walk, StringRef term, ArrayRef<int64_t> termShape, Vi
 }
 
 /// The elements of a tensor whose dims are `term`, in the order of the letters `wanted`.
-template <typename T>
-std::vector<T> packLetters(const Tensor &tensor, StringRef term, const std::string &wanted) {
+template <typename T> std::vector<T> packLetters(const Tensor &tensor, StringRef term, const std::string &wanted) {
   std::vector<T> values = unpack<T>(tensor);
   if (term == wanted)
     return values;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "partita/interpreter/Verify.h"
 #include "partita/dialects/interfaces/Interfaces.h"
+#include "partita/interpreter/Verify.h"
 #include "llvm/ADT/APFloat.h"
 #include <cmath>
 #include <limits>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Grouped convolution: for each image and group the windows become the columns of a matrix, which the filter multiplies.
+// Grouped convolution: for each image and group the windows become the columns of a matrix, which the filter
+// multiplies.
 #include "Families.h"
 
 using namespace mlir;
@@ -25,8 +26,7 @@ struct Geometry {
 int64_t readPosition(const Geometry &geometry, ArrayRef<int64_t> at, ArrayRef<int64_t> tap) {
   int64_t position = 0;
   for (size_t dim = 0; dim < at.size(); ++dim) {
-    int64_t index =
-        at[dim] * geometry.strides[dim] + tap[dim] * geometry.dilations[dim] - geometry.padding[2 * dim];
+    int64_t index = at[dim] * geometry.strides[dim] + tap[dim] * geometry.dilations[dim] - geometry.padding[2 * dim];
     if (index < 0 || index >= geometry.input[dim])
       return -1;
     position = position * geometry.input[dim] + index;

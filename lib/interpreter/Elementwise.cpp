@@ -36,8 +36,7 @@ template <typename T> T applyFloatUnary(Kind kind, T x) {
   case Kind::gelu_tanh:
     // Hendrycks and Gimpel, arXiv 1606.08415: 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))).
     return std::isinf(x) ? maximum(x, T(0))
-                         : T(0.5) * x *
-                               (T(1) + std::tanh(T(0.79788456080286535588) * (x + T(0.044715) * x * x * x)));
+                         : T(0.5) * x * (T(1) + std::tanh(T(0.79788456080286535588) * (x + T(0.044715) * x * x * x)));
   case Kind::silu:
     return std::isinf(x) ? maximum(x, T(0)) : x / (T(1) + std::exp(-x));
   case Kind::sin:

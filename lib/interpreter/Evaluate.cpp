@@ -30,9 +30,7 @@ std::vector<int64_t> summationOrder(int64_t count, const Arithmetic &arithmetic)
   return order;
 }
 
-LogicalResult failShape(Operation *op, const Twine &what) {
-  return op->emitOpError() << "E-BAD-INPUT: " << what.str();
-}
+LogicalResult failShape(Operation *op, const Twine &what) { return op->emitOpError() << "E-BAD-INPUT: " << what.str(); }
 
 Shape stridesOf(ArrayRef<int64_t> shape) {
   Shape strides(shape.size(), 1);
@@ -103,8 +101,7 @@ FailureOr<SmallVector<Tensor>> evaluate(Operation *op, ArrayRef<Tensor> operands
   std::optional<Box> box = context.scope.findBox(type);
   if (!box)
     return op->emitOpError() << "E-DIM-UNBOUND: the extents of " << type << " are not known here";
-  Outcome result =
-      dispatch(op, {operands, context, *box, getKeptElement(type.getElementType(), context.arithmetic)});
+  Outcome result = dispatch(op, {operands, context, *box, getKeptElement(type.getElementType(), context.arithmetic)});
   if (failed(result))
     return failure();
   return SmallVector<Tensor>{*result};

@@ -54,8 +54,7 @@ Outcome evaluateSoftmax(graph::SoftmaxOp op, const Call &call) {
 
 /// Normalises rows of the trailing dims: subtracts the mean (layer norm only), divides by sqrt(mean square + epsilon),
 /// then scales and shifts.
-template <typename Op>
-static Outcome normaliseRows(Op op, const Call &call, bool centre, double epsilon) {
+template <typename Op> static Outcome normaliseRows(Op op, const Call &call, bool centre, double epsilon) {
   const Tensor &input = call.operands[0];
   ArrayRef<int64_t> inner = input.getShape().drop_front(op.getAxis());
   for (const Tensor &statistic : call.operands.drop_front())

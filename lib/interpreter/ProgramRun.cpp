@@ -227,8 +227,7 @@ private:
     return parts;
   }
 
-  void keepResult(Stage &stage, unsigned index, const RankTensors &result, ArrayRef<Scope> scopes,
-                  int64_t microBatch) {
+  void keepResult(Stage &stage, unsigned index, const RankTensors &result, ArrayRef<Scope> scopes, int64_t microBatch) {
     if (auto channel = stage.forward.getResultAttrOfType<FlatSymbolRefAttr>(index, collective::kChannelAttr)) {
       transfers[{channel.getValue().str(), microBatch}].produced = result;
       return;

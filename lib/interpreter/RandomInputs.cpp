@@ -34,8 +34,8 @@ private:
 };
 } // namespace
 
-/// Floats of an input lie in [-1, 1). A matrix of weights is scaled so that a product of it keeps the variance; a vector
-/// of them is in [0.5, 1.5), because it may be a variance or a scale.
+/// Floats of an input lie in [-1, 1). A matrix of weights is scaled so that a product of it keeps the variance; a
+/// vector of them is in [0.5, 1.5), because it may be a variance or a scale.
 static double drawFloat(Generator &generator, bool isParameter, ArrayRef<int64_t> shape) {
   if (!isParameter)
     return 2 * generator.drawFraction() - 1;

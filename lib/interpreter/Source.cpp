@@ -32,9 +32,9 @@ static llvm::Error checkSource(SourceAttr source, Type element, ArrayRef<int64_t
       return makeError("E-BAD-FILE", "the value reads beyond the source's extent " + Twine(extent));
   std::optional<int64_t> bytes = countBytes(source, element);
   if (!bytes || *bytes != source.getBytes())
-    return makeError("E-BAD-FILE",
-                     "the source of '" + source.getFile() + "' has " + Twine(source.getBytes()) +
-                         " bytes, its shape needs " + (bytes ? Twine(*bytes).str() : std::string("more than 2^63")));
+    return makeError("E-BAD-FILE", "the source of '" + source.getFile() + "' has " + Twine(source.getBytes()) +
+                                       " bytes, its shape needs " +
+                                       (bytes ? Twine(*bytes).str() : std::string("more than 2^63")));
   return llvm::Error::success();
 }
 

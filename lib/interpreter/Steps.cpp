@@ -126,7 +126,8 @@ static std::optional<plan::PartialKind> findIdentityKind(Operation *op, const Sc
 
 FailureOr<RankTensors> runStep(Operation *op, const RankTensors &inputs, ArrayRef<Scope> scopes) {
   auto axes = op->getAttrOfType<ArrayAttr>("axes");
-  auto from = cast<RankedTensorType>(op->getOperand(0).getType()), to = cast<RankedTensorType>(op->getResult(0).getType());
+  auto from = cast<RankedTensorType>(op->getOperand(0).getType()),
+       to = cast<RankedTensorType>(op->getResult(0).getType());
   if (!axes || !plan::getPart(from) || !plan::getPart(to) || !scopes.front().getMesh())
     return op->emitOpError("E-SPMD-TYPE: communicates outside of a stage");
   RankTensors results;

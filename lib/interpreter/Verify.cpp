@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "partita/interpreter/Verify.h"
+#include "OpNames.h"
 #include "partita/dialects/interfaces/Interfaces.h"
 
 using namespace mlir;
@@ -32,7 +33,8 @@ namespace {
 class PartCollector {
 public:
   /// Only ops of the graph are kept: others were made by the partitioner.
-  explicit PartCollector(const std::map<std::string, ControlValue> &known) : known(known) {}
+  PartCollector(const std::map<std::string, ControlValue> &known, std::map<OpPath, std::string> names)
+      : known(known), names(std::move(names)) {}
 
   void collect(const Observation &observation) {
     std::string name = findName(observation);
@@ -45,7 +47,7 @@ public:
     Value &value = found->second;
     if (isNew)
       value.callers.assign(observation.callers.begin(), observation.callers.end());
-    // Layers that share a function carry the names of the first; without names at the call they cannot be told apart.
+    // Layers that share a function carry the names of the first; where position does not tell either, nothing does.
     value.isAmbiguous |= observation.callers != ArrayRef<Operation *>(value.callers);
     value.op = observation.op;
     value.type = type;
@@ -82,19 +84,15 @@ private:
     std::vector<std::pair<Scope, Tensor>> parts;
   };
 
-  /// The op's name. A call of a function that several layers share lists the names that its ops have in this layer.
-  static std::string findName(const Observation &observation) {
-    auto names = observation.callers.empty()
-                     ? ArrayAttr()
-                     : observation.callers.back()->getAttrOfType<ArrayAttr>("partita.names");
-    size_t position = 0;
-    for (Operation *op = observation.op->getPrevNode(); names && op; op = op->getPrevNode())
-      ++position;
-    auto name = names && position < names.size() ? dyn_cast<StringAttr>(names[position]) : StringAttr();
-    return name ? name.str() : getModelName(observation.op).str();
+  std::string findName(const Observation &observation) const {
+    OpPath path(observation.callers.begin(), observation.callers.end());
+    path.push_back(observation.op);
+    auto found = names.find(path);
+    return found != names.end() ? found->second : getModelName(observation.op).str();
   }
 
   const std::map<std::string, ControlValue> &known;
+  std::map<OpPath, std::string> names;
   std::map<std::string, Value> values;
 };
 
@@ -106,12 +104,12 @@ std::string describeLocation(Location location) {
 }
 
 /// Runs both sides again, op by op, and walks the graph until a value differs.
-FailureOr<std::optional<Divergence>> findDivergence(func::FuncOp graph, ModuleOp program,
-                                                    const NamedTensors &arguments, const VerifyOptions &options) {
+FailureOr<std::optional<Divergence>> findDivergence(func::FuncOp graph, ModuleOp program, const NamedTensors &arguments,
+                                                    const VerifyOptions &options) {
   FailureOr<Control> control = runControl(graph, arguments, /*withOps=*/true);
   if (failed(control))
     return failure();
-  PartCollector collector(control->ops);
+  PartCollector collector(control->ops, findOpNames(graph, program));
   RunOptions run;
   run.directory = options.directory;
   run.observer = [&](const Observation &observation) { collector.collect(observation); };
@@ -144,8 +142,8 @@ FailureOr<VerifyReport> verifyProgram(ModuleOp graphModule, ModuleOp programModu
     return failure();
   VerifyReport report;
   report.estimatedSeconds = estimateSeconds(graph);
-  FailureOr<NamedTensors> arguments = collectArguments(
-      graph, makeRandomInputs(graph, inputs, options.symbols, options.seed), options.directory);
+  FailureOr<NamedTensors> arguments =
+      collectArguments(graph, makeRandomInputs(graph, inputs, options.symbols, options.seed), options.directory);
   if (failed(arguments))
     return failure();
   FailureOr<Control> control = runControl(graph, *arguments, /*withOps=*/false);

@@ -37,7 +37,8 @@ TEST_F(CompositesTest, Softmax) {
 }
 
 TEST_F(CompositesTest, Norms) {
-  Tensor x = floats({2, 4}, {1, 2, 3, 4, -1, 0, 0, 5}), scale = floats({4}, {1, 2, 1, 1}), bias = floats({4}, {0, 0, 1, 0});
+  Tensor x = floats({2, 4}, {1, 2, 3, 4, -1, 0, 0, 5}), scale = floats({4}, {1, 2, 1, 1}),
+         bias = floats({4}, {0, 0, 1, 0});
   Numbers in = x.toDoubles(), layer, rms;
   for (int row = 0; row < 2; ++row) {
     double mean = 0, square = 0, variance = 0;

@@ -125,8 +125,9 @@ TEST_F(ElementwiseTest, FloatRemainderPowSelectClampAndLogic) {
 TEST_F(ElementwiseTest, Casts) {
   auto cast = [&](Tensor x, const std::string &from, const std::string &to) {
     std::string shape = "tensor<" + std::to_string(x.getShape()[0]) + "x";
-    return runMain("func.func @main(%x: " + shape + from + ">) -> " + shape + to + "> { %r = partita_graph.cast \"c\" (%x) : (" +
-                       shape + from + ">) -> " + shape + to + "> return %r : " + shape + to + "> }",
+    return runMain("func.func @main(%x: " + shape + from + ">) -> " + shape + to +
+                       "> { %r = partita_graph.cast \"c\" (%x) : (" + shape + from + ">) -> " + shape + to +
+                       "> return %r : " + shape + to + "> }",
                    {x})
         .toDoubles();
   };

@@ -10,8 +10,8 @@ protected:
   Tensor contract(const std::string &spec, const std::string &a, const std::string &b, const std::string &c,
                   std::vector<Tensor> operands, Arithmetic arithmetic = {}) {
     return runMain("func.func @main(%a: " + a + ", %b: " + b + ") -> " + c +
-                       " { %r = partita_graph.contraction \"c\" (%a, %b) \"" + spec + "\" : (" + a + ", " + b + ") -> " +
-                       c + " return %r : " + c + " }",
+                       " { %r = partita_graph.contraction \"c\" (%a, %b) \"" + spec + "\" : (" + a + ", " + b +
+                       ") -> " + c + " return %r : " + c + " }",
                    operands, arithmetic);
   }
 };
@@ -23,16 +23,18 @@ TEST_F(MatrixTest, ProductByHand) {
             expected);
   EXPECT_EQ(contract("mk,kn->nm", "tensor<2x3xf32>", "tensor<3x2xf32>", "tensor<2x2xf32>", {a, b}).toDoubles(),
             (Numbers{58, 139, 64, 154}));
-  EXPECT_EQ(contract("mk,kn->mn", "tensor<2x3xf32>", "tensor<3x2xf32>", "tensor<2x2xf32>", {a, b}, {false, 3}).toDoubles(),
-            expected);
+  EXPECT_EQ(
+      contract("mk,kn->mn", "tensor<2x3xf32>", "tensor<3x2xf32>", "tensor<2x2xf32>", {a, b}, {false, 3}).toDoubles(),
+      expected);
 }
 
 TEST_F(MatrixTest, ThreeFreeDimsAndTwoSums) {
   // out[b,i,j,l] = sum over k, t of x[k,b,i,t] * y[t,j,b,k,l], written out as loops.
   Tensor x = varied(f32(), {3, 2, 4, 2}, 1), y = varied(f32(), {2, 3, 2, 3, 2}, 2);
   Numbers a = x.toDoubles(), b = y.toDoubles();
-  Numbers got = contract("kbit,tjbkl->bijl", "tensor<3x2x4x2xf32>", "tensor<2x3x2x3x2xf32>", "tensor<2x4x3x2xf32>", {x, y})
-                    .toDoubles();
+  Numbers got =
+      contract("kbit,tjbkl->bijl", "tensor<3x2x4x2xf32>", "tensor<2x3x2x3x2xf32>", "tensor<2x4x3x2xf32>", {x, y})
+          .toDoubles();
   size_t next = 0;
   for (int n = 0; n < 2; ++n)
     for (int i = 0; i < 4; ++i)
@@ -51,7 +53,8 @@ TEST_F(MatrixTest, SmallFloatsAccumulateInFloat) {
   Numbers ones(257, 1.0);
   ones[0] = 256;
   Tensor a = numbers(bf16(), {257}, ones), b = numbers(bf16(), {257}, Numbers(257, 1.0));
-  EXPECT_EQ(contract("k,k->", "tensor<257xbf16>", "tensor<257xbf16>", "tensor<bf16>", {a, b}).toDoubles(), Numbers{512});
+  EXPECT_EQ(contract("k,k->", "tensor<257xbf16>", "tensor<257xbf16>", "tensor<bf16>", {a, b}).toDoubles(),
+            Numbers{512});
 }
 
 TEST_F(MatrixTest, IntegersWrap) {
@@ -91,7 +94,8 @@ TEST_F(MatrixTest, ConvolutionByLoops) {
     int64_t reach = (kernel - 1) * c.dilation + 1;
     int64_t h = (height + c.low + c.high - reach) / c.stride + 1, w = (width + c.low + c.high - reach) / c.stride + 1;
     int64_t depth = inputs / c.groups;
-    Tensor x = varied(f32(), {images, inputs, height, width}, 3), f = varied(f32(), {outputs, depth, kernel, kernel}, 4);
+    Tensor x = varied(f32(), {images, inputs, height, width}, 3),
+           f = varied(f32(), {outputs, depth, kernel, kernel}, 4);
     auto text = [](std::vector<int64_t> dims) {
       std::string type = "tensor<";
       for (int64_t dim : dims)

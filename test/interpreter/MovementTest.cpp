@@ -53,17 +53,16 @@ TEST_F(MovementTest, SliceConcatPad) {
   Tensor y = floats({2, 1}, {8, 9});
   EXPECT_EQ(run(R"(concat "c" (%a0, %a1) dim 1)", {"2x4xf32", "2x1xf32"}, "2x5xf32", {x, y}),
             (Numbers{0, 1, 2, 3, 8, 4, 5, 6, 7, 9}));
-  EXPECT_EQ(run(R"(concat "c" (%a0, %a1) dim 0)", {"2x1xf32", "2x1xf32"}, "4x1xf32", {y, y}),
-            (Numbers{8, 9, 8, 9}));
+  EXPECT_EQ(run(R"(concat "c" (%a0, %a1) dim 0)", {"2x1xf32", "2x1xf32"}, "4x1xf32", {y, y}), (Numbers{8, 9, 8, 9}));
   EXPECT_EQ(run(R"(pad "p" (%a0, %a1) low [0, 1] high [1, 0])", {"2x1xf32", "f32"}, "3x2xf32", {y, floats({}, {-1})}),
             (Numbers{-1, 8, -1, 9, -1, -1}));
 }
 
 TEST_F(MovementTest, GatherWrapsNegativeIndices) {
   Tensor table = floats({3, 2}, {0, 1, 2, 3, 4, 5});
-  EXPECT_EQ(run(R"(gather "g" (%a0, %a1) axis 0)", {"3x2xf32", "2xsi64"}, "2x2xf32",
-                {table, numbers(si(64), {2}, {2, -3})}),
-            (Numbers{4, 5, 0, 1}));
+  EXPECT_EQ(
+      run(R"(gather "g" (%a0, %a1) axis 0)", {"3x2xf32", "2xsi64"}, "2x2xf32", {table, numbers(si(64), {2}, {2, -3})}),
+      (Numbers{4, 5, 0, 1}));
   EXPECT_EQ(run(R"(gather "g" (%a0, %a1) axis 1)", {"3x2xf32", "1x3xui8"}, "3x1x3xf32",
                 {table, numbers(ui(8), {1, 3}, {1, 1, 0})}),
             (Numbers{1, 1, 0, 3, 3, 2, 5, 5, 4}));

@@ -9,9 +9,9 @@ class ReductionTest : public Programs {
 protected:
   Numbers reduce(const std::string &kind, const std::string &dims, const std::string &from, const std::string &to,
                  Tensor x) {
-    return runMain("func.func @main(%x: tensor<" + from + ">) -> tensor<" + to + "> { %r = partita_graph.reduce \"r\" " +
-                       kind + "(%x) dims " + dims + " : (tensor<" + from + ">) -> tensor<" + to +
-                       "> return %r : tensor<" + to + "> }",
+    return runMain("func.func @main(%x: tensor<" + from + ">) -> tensor<" + to +
+                       "> { %r = partita_graph.reduce \"r\" " + kind + "(%x) dims " + dims + " : (tensor<" + from +
+                       ">) -> tensor<" + to + "> return %r : tensor<" + to + "> }",
                    {x})
         .toDoubles();
   }
@@ -67,7 +67,8 @@ TEST_F(ReductionTest, Windows) {
   std::string dilated = "window [2] strides [1] padding [0, 0] dilations [2]";
   EXPECT_EQ(pool("sum", dilated, "1x1x5xf32", "1x1x3xf32", x), (Numbers{4, 6, 8}));
   Tensor z = floats({1, 2, 2, 2}, {1, 2, 3, 4, 5, 6, 7, 8});
-  EXPECT_EQ(pool("sum", "window [2, 2] strides [1, 1] padding [0, 0, 0, 0] dilations [1, 1]", "1x2x2x2xf32", "1x2x1x1xf32", z),
+  EXPECT_EQ(pool("sum", "window [2, 2] strides [1, 1] padding [0, 0, 0, 0] dilations [1, 1]", "1x2x2x2xf32",
+                 "1x2x1x1xf32", z),
             (Numbers{10, 26}));
 }
 

@@ -50,8 +50,10 @@ TEST_F(SourceTest, WholeAndBox) {
 TEST_F(SourceTest, MistakesAreErrorsWithACode) {
   Numbers values;
   for (const std::string &problem :
-       {load(source(file, 4, 24, {2, 3}, {0, 0}), {2, 3}, values), load(source(file, 3, 20, {2, 3}, {0, 0}), {2, 3}, values),
-        load(source(file, 3, 24, {2, 3}, {1, 0}), {2, 3}, values), load(source(file, 3, 24, {2, 3}, {0, 0}), {6}, values),
+       {load(source(file, 4, 24, {2, 3}, {0, 0}), {2, 3}, values),
+        load(source(file, 3, 20, {2, 3}, {0, 0}), {2, 3}, values),
+        load(source(file, 3, 24, {2, 3}, {1, 0}), {2, 3}, values),
+        load(source(file, 3, 24, {2, 3}, {0, 0}), {6}, values),
         load(source("absent.bin", 3, 24, {2, 3}, {0, 0}), {2, 3}, values),
         load(source("", 0, 24, {2, 3}, {0, 0}), {2, 3}, values),
         load(source(file, 3, 24, {int64_t(1) << 40, int64_t(1) << 40}, {0, 0}), {2, 3}, values)})

@@ -2,7 +2,8 @@
 //
 // Helpers of the interpreter's tests: programs written as text, tensors as lists of numbers.
 //
-// Example: Program program("%0 = ...", "(%x: tensor<2xf32>) -> tensor<2xf32>"); runs with program.run({{"argument 0", x}})
+// Example: Program program("%0 = ...", "(%x: tensor<2xf32>) -> tensor<2xf32>"); runs with program.run({{"argument 0",
+// x}})
 #ifndef PARTITA_TEST_INTERPRETER_TESTPROGRAMS_H
 #define PARTITA_TEST_INTERPRETER_TESTPROGRAMS_H
 

@@ -33,7 +33,8 @@ struct Context {
 
 /// The results of `op`. In double precision float operands are f64 tensors and so are float results.
 /// Diagnostics at the op: E-BAD-INPUT (an operand's shape is not that of its type), E-INDEX-RANGE (gather),
-/// E-DIVIDE-BY-ZERO (integers), E-NO-EVALUATION (an op that has no meaning here), E-DIM-UNBOUND (a symbol has no value).
+/// E-DIVIDE-BY-ZERO (integers), E-NO-EVALUATION (an op that has no meaning here), E-DIM-UNBOUND (a symbol has no
+/// value).
 llvm::FailureOr<llvm::SmallVector<Tensor>> evaluate(mlir::Operation *op, llvm::ArrayRef<Tensor> operands,
                                                     const Context &context);
 

@@ -140,8 +140,8 @@ protected:
   /// Builds the op of one rank behind a function that has its operands as arguments.
   Operation *buildLocal(const Subject &subject, ArrayRef<Type> operandTypes, Type resultType, ModuleOp scratch) {
     OpBuilder builder = OpBuilder::atBlockEnd(scratch.getBody());
-    auto function = func::FuncOp::create(builder, subject.op->getLoc(), "local",
-                                         builder.getFunctionType(operandTypes, resultType));
+    auto function =
+        func::FuncOp::create(builder, subject.op->getLoc(), "local", builder.getFunctionType(operandTypes, resultType));
     Block *block = function.addEntryBlock();
     builder.setInsertionPointToStart(block);
     auto index = [&](bool extent) {
@@ -228,8 +228,8 @@ protected:
     SmallVector<plan::AxisAttr> axes;
     int64_t ranks = 1;
     for (auto [index, size] : llvm::enumerate(sizes)) {
-      axes.push_back(plan::AxisAttr::get(&context, std::string(1, static_cast<char>('a' + index)), size,
-                                         plan::AxisKind::space));
+      axes.push_back(
+          plan::AxisAttr::get(&context, std::string(1, static_cast<char>('a' + index)), size, plan::AxisKind::space));
       ranks *= size;
     }
     SmallVector<int64_t> devices(ranks);
@@ -247,6 +247,25 @@ TEST_F(EverySplitTest, LoopNestsAreSound) {
     EXPECT_EQ(checkLoopNest(cast<SplitOpInterface>(op).getLoopNest(), op->getOperandTypes(), op->getResultTypes()), "")
         << entry.text();
   }
+}
+
+TEST_F(EverySplitTest, UnsoundLoopNestsAreRefused) {
+  auto type = RankedTensorType::get({6}, f32());
+  auto problem = [&](DimExpression dim, size_t operands = 1) {
+    LoopNest nest;
+    nest.loops = {Loop::parallel(2, "outer"), Loop::parallel(3, "inner")};
+    nest.operands.assign(operands, ValueIndexing{dim});
+    return checkLoopNest(nest, TypeRange(type), TypeRange());
+  };
+  EXPECT_EQ(problem({{0, 3}, {1, 1}}), "");
+  EXPECT_EQ(problem({}), "");
+  EXPECT_EQ(problem({}, 2).rfind("SPLIT-1", 0), 0u);
+  EXPECT_EQ(problem({{2, 1}}).rfind("SPLIT-2", 0), 0u);
+  EXPECT_EQ(problem({{0, 2}, {1, 1}}).rfind("SPLIT-3", 0), 0u);
+  EXPECT_EQ(problem({{1, 1}}).rfind("SPLIT-4", 0), 0u);
+  LoopNest scalar;
+  scalar.operands = {ValueIndexing{}};
+  EXPECT_EQ(checkLoopNest(scalar, TypeRange(type), TypeRange()).rfind("SPLIT-1", 0), 0u);
 }
 
 TEST_F(EverySplitTest, OneLoop) {
@@ -292,8 +311,8 @@ TEST_F(EverySplitTest, TwoLoops) {
           Assignment assignment(count);
           assignment[first].push_back({"a", 1});
           assignment[second].push_back({"b", 1});
-          SCOPED_TRACE("loops " + std::to_string(first) + ", " + std::to_string(second) + " over " +
-                       std::to_string(p) + ", " + std::to_string(q));
+          SCOPED_TRACE("loops " + std::to_string(first) + ", " + std::to_string(second) + " over " + std::to_string(p) +
+                       ", " + std::to_string(q));
           splits += checkSplit(*subject, assignment, makeMesh({p, q}));
         }
       }
@@ -309,7 +328,8 @@ protected:
     std::vector<double> rest = whole.toDoubles();
     SmallVector<Tensor> parts;
     for (int64_t rank = 0; rank + 1 < ranks; ++rank) {
-      std::vector<double> values = varied(f64(), Shape(whole.getShape()), salt + static_cast<unsigned>(rank)).toDoubles();
+      std::vector<double> values =
+          varied(f64(), Shape(whole.getShape()), salt + static_cast<unsigned>(rank)).toDoubles();
       for (size_t i = 0; i < rest.size(); ++i) {
         // Multiples of 1/8 add up without rounding.
         values[i] = std::round(values[i] * 8) / 8;
@@ -334,7 +354,8 @@ protected:
       auto global = cast<RankedTensorType>(subject.op->getOperand(index).getType());
       SmallVector<plan::DimSplitAttr> dims(global.getRank(), plan::DimSplitAttr::get(&context, {}));
       bool isPartial = llvm::is_contained(partialOperands, index);
-      operandTypes.push_back(localType(global, dims, isPartial ? ArrayRef(entry) : ArrayRef<plan::PartialAttr>(), ranks));
+      operandTypes.push_back(
+          localType(global, dims, isPartial ? ArrayRef(entry) : ArrayRef<plan::PartialAttr>(), ranks));
       operandParts.push_back(isPartial ? makePartial(operand, kind, 3, 10 * static_cast<unsigned>(index))
                                        : SmallVector<Tensor>(3, operand));
     }

@@ -6,10 +6,9 @@ namespace partita {
 std::string OpCase::text() const {
   std::string arguments, types;
   for (size_t i = 0; i < operands.size(); ++i) {
-    arguments += (i ? ", %a" : "%a") + std::to_string(i) + ": " + operands[i] +
-                 " {partita.name = \"a" + std::to_string(i) + "\", partita.maximum = " + std::to_string(maximum) +
-                 " : i64, partita.role = \"" + (i && operands[i].find("f32") != std::string::npos ? "parameter" : "input") +
-                 "\"}";
+    arguments += (i ? ", %a" : "%a") + std::to_string(i) + ": " + operands[i] + " {partita.name = \"a" +
+                 std::to_string(i) + "\", partita.maximum = " + std::to_string(maximum) + " : i64, partita.role = \"" +
+                 (i && operands[i].find("f32") != std::string::npos ? "parameter" : "input") + "\"}";
     types += (i ? ", " : "") + operands[i];
   }
   bool isSource = operands.empty();
@@ -63,7 +62,8 @@ static void addMovement(std::vector<OpCase> &cases) {
   cases.push_back({R"(broadcast "op" (%a0) dims [1])", {"tensor<5xf32>"}, "tensor<3x5x2xf32>"});
   cases.push_back({R"(broadcast "op" (%a0) dims [])", {"tensor<f32>"}, "tensor<3x5xf32>"});
   auto reshape = [&](const char *from, const char *to) {
-    cases.push_back({"reshape \"op\" (%a0)", {"tensor<" + std::string(from) + "xf32>"}, "tensor<" + std::string(to) + "xf32>"});
+    cases.push_back(
+        {"reshape \"op\" (%a0)", {"tensor<" + std::string(from) + "xf32>"}, "tensor<" + std::string(to) + "xf32>"});
   };
   reshape("3x8", "3x2x4");
   reshape("3x2x4", "3x8");
@@ -76,20 +76,23 @@ static void addMovement(std::vector<OpCase> &cases) {
   cases.push_back({R"(transpose "op" (%a0) permutation [2, 0, 1])", {"tensor<3x4x5xf32>"}, "tensor<5x3x4xf32>"});
   cases.push_back({R"(slice "op" (%a0) starts [0, 1] strides [1, 2])", {"tensor<5x7xf32>"}, "tensor<5x3xf32>"});
   cases.push_back({R"(slice "op" (%a0) starts [0, 6] strides [1, -1])", {"tensor<5x7xf32>"}, "tensor<5x7xf32>"});
-  cases.push_back(
-      {R"(concat "op" (%a0, %a1) dim 1)", {"tensor<3x2xf32>", "tensor<3x4xf32>"}, "tensor<3x6xf32>"});
+  cases.push_back({R"(concat "op" (%a0, %a1) dim 1)", {"tensor<3x2xf32>", "tensor<3x4xf32>"}, "tensor<3x6xf32>"});
   cases.push_back(
       {R"(pad "op" (%a0, %a1) low [0, 1] high [0, 2])", {"tensor<5x2xf32>", "tensor<f32>"}, "tensor<5x5xf32>"});
-  cases.push_back({R"(gather "op" (%a0, %a1) axis 0)", {"tensor<7x3xf32>", "tensor<2x4xsi64>"}, "tensor<2x4x3xf32>", 6});
-  cases.push_back({R"(gather "op" (%a0, %a1) axis 1)", {"tensor<3x5x2xf32>", "tensor<4xui32>"}, "tensor<3x4x2xf32>", 4});
+  cases.push_back(
+      {R"(gather "op" (%a0, %a1) axis 0)", {"tensor<7x3xf32>", "tensor<2x4xsi64>"}, "tensor<2x4x3xf32>", 6});
+  cases.push_back(
+      {R"(gather "op" (%a0, %a1) axis 1)", {"tensor<3x5x2xf32>", "tensor<4xui32>"}, "tensor<3x4x2xf32>", 4});
   cases.push_back({R"(gather "op" (%a0, %a1) axis 0)", {"tensor<5x3xi1>", "tensor<4xsi32>"}, "tensor<4x3xi1>", 4});
   cases.push_back({R"(gather "op" (%a0, %a1) axis 0)", {"tensor<5x3xsi32>", "tensor<si32>"}, "tensor<3xsi32>", 4});
 }
 
 static void addReductions(std::vector<OpCase> &cases) {
   for (const char *kind : {"sum", "max", "min", "prod"}) {
-    cases.push_back({"reduce \"op\" " + std::string(kind) + "(%a0) dims [1]", {"tensor<3x7x2xf32>"}, "tensor<3x2xf32>"});
-    cases.push_back({"reduce \"op\" " + std::string(kind) + "(%a0) dims [0, 2]", {"tensor<3x4x5xsi8>"}, "tensor<4xsi8>", 3});
+    cases.push_back(
+        {"reduce \"op\" " + std::string(kind) + "(%a0) dims [1]", {"tensor<3x7x2xf32>"}, "tensor<3x2xf32>"});
+    cases.push_back(
+        {"reduce \"op\" " + std::string(kind) + "(%a0) dims [0, 2]", {"tensor<3x4x5xsi8>"}, "tensor<4xsi8>", 3});
   }
   for (const char *kind : {"and", "or"})
     cases.push_back({"reduce \"op\" " + std::string(kind) + "(%a0) dims [0]", {"tensor<3x4xi1>"}, "tensor<4xi1>"});
@@ -150,11 +153,12 @@ static void addSymbolic(std::vector<OpCase> &cases) {
     cases.push_back({R"(reduce "op" sum(%a0) dims [0])", {shape("?x3", "s0, 3")}, "tensor<3xf32>", 1, symbols});
     cases.push_back({R"(softmax "op" (%a0) dim 0)", {shape("?x3", "s0, 3")}, shape("?x3", "s0, 3"), 1, symbols});
     cases.push_back({R"(iota "op" dim 0)", {}, shape("?x3", "s0, 3"), 1, symbols});
-    cases.push_back({R"(attention "op" (%a0, %a1, %a2) scale 0.5 causal true)",
-                     {shape("1x2x?x4", "1, 2, s0, 4"), shape("1x2x?x4", "1, 2, s0, 4"), shape("1x2x?x4", "1, 2, s0, 4")},
-                     shape("1x2x?x4", "1, 2, s0, 4"),
-                     1,
-                     symbols});
+    cases.push_back(
+        {R"(attention "op" (%a0, %a1, %a2) scale 0.5 causal true)",
+         {shape("1x2x?x4", "1, 2, s0, 4"), shape("1x2x?x4", "1, 2, s0, 4"), shape("1x2x?x4", "1, 2, s0, 4")},
+         shape("1x2x?x4", "1, 2, s0, 4"),
+         1,
+         symbols});
   }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// One program of a single op for every op of the graph dialect, at many shapes: what the laws of splitting are tried on.
+// One program of a single op for every op of the graph dialect, at many shapes: what the laws of splitting are tried
+// on.
 //
 // Example: for (const OpCase &entry : listOpCases()) parse(entry.text()) ...
 #ifndef PARTITA_TEST_DIALECTS_INTERFACES_OPCASES_H
