@@ -176,8 +176,11 @@ bool JsonValue::operator==(const JsonValue &other) const {
   if (kind() != JsonKind::Array && kind() != JsonKind::Object)
     return data == other.data;
   llvm::ArrayRef<JsonMember> ours = members(), theirs = other.members();
-  if (elements() != other.elements() || ours.size() != theirs.size())
+  if (elements().size() != other.elements().size() || ours.size() != theirs.size())
     return false;
+  for (size_t i = 0; i < elements().size(); ++i)
+    if (elements()[i] != other.elements()[i])
+      return false;
   for (size_t i = 0; i < ours.size(); ++i)
     if (ours[i].name != theirs[i].name || ours[i].value != theirs[i].value)
       return false;
