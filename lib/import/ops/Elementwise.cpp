@@ -114,9 +114,17 @@ static void importCastLike(NodeContext &node) {
   node.setResult(0, x && like ? node.cast(x, elementOf(like)) : Value());
 }
 
-/// Dropout does nothing in inference; its mask is never read there.
-static void importIdentity(NodeContext &node) {
+static void importIdentity(NodeContext &node) { node.setResult(0, node.input(0)); }
+
+/// Nothing in inference; a file may ask for the training form by its third input.
+static void importDropout(NodeContext &node) {
   node.ignore({"ratio", "seed"});
+  const Known *isTraining = node.known(2);
+  bool isInference = !node.hasInput(2) || (isTraining && isTraining->elements == Sizes{DimSize(0)});
+  if (!isInference)
+    return node.failOp("training_mode is not known to be false: the file is imported for inference");
+  if (node.hasResult(1))
+    return node.failOp("its second result (the mask) is not supported");
   node.setResult(0, node.input(0));
 }
 
@@ -165,5 +173,5 @@ void partita::import::addElementwiseOps(OpTable &table) {
                 {"Cast", importCast},
                 {"CastLike", importCastLike},
                 {"Identity", importIdentity},
-                {"Dropout", importIdentity}});
+                {"Dropout", importDropout}});
 }
