@@ -4,6 +4,7 @@
 
 #include "partita/placement/Loops.h"
 
+#include <algorithm>
 #include <set>
 
 namespace partita::placement {
@@ -33,15 +34,24 @@ static bool isMixedRadix(const DimExpression &dim, const std::vector<Loop> &loop
     if (symbolic || term->second != product)
       return false;
     symbolic = extent.symbolic;
-    product *= extent.bound;
+    if (__builtin_mul_overflow(product, extent.bound, &product))
+      return false;
   }
   return true;
 }
 
+/// True if there is one entry per loop and every cut names an axis of the mesh.
+static bool fits(const LoopAssignment &assignment, const std::vector<Loop> &loops, const Mesh &mesh) {
+  for (const DimSplit &splits : assignment)
+    for (const Split &split : splits)
+      if (split.axis < 0 || split.axis >= static_cast<int>(mesh.axes.size()) || split.unit < 1)
+        return false;
+  return assignment.size() == loops.size();
+}
+
 /// A windowed dim. Without overlap (the window is no larger than the stride) a cut of the loop is a cut of the dim.
-static std::optional<DimSplit> placementOfWindow(const DimExpression &dim, const std::vector<Loop> &loops,
-                                                 const LoopAssignment &assignment) {
-  const Window &window = *dim.window;
+static std::optional<DimSplit> placementOfWindow(const DimExpression &dim, const Window &window,
+                                                 const std::vector<Loop> &loops, const LoopAssignment &assignment) {
   int count = static_cast<int>(loops.size());
   if (dim.terms.size() != 1 || dim.terms[0].first < 0 || dim.terms[0].first >= count || window.kernelLoop < 0 ||
       window.kernelLoop >= count || !assignment[window.kernelLoop].empty())
@@ -58,16 +68,16 @@ static std::optional<DimSplit> placementOfWindow(const DimExpression &dim, const
     return std::nullopt;
   DimSplit result = splits;
   for (Split &split : result)
-    split.unit *= window.stride;
+    split.unit = std::min(split.unit, std::max<int64_t>(steps.bound, 1)) * window.stride;
   return result;
 }
 
 std::optional<DimSplit> placementOfDim(const DimExpression &dim, const std::vector<Loop> &loops,
                                        const LoopAssignment &assignment, const Mesh &mesh) {
-  if (assignment.size() != loops.size())
+  if (!fits(assignment, loops, mesh))
     return std::nullopt;
   if (dim.window)
-    return placementOfWindow(dim, loops, assignment);
+    return placementOfWindow(dim, *dim.window, loops, assignment);
   if (!isMixedRadix(dim, loops))
     return std::nullopt;
   DimSplit result;
@@ -81,7 +91,8 @@ std::optional<DimSplit> placementOfDim(const DimExpression &dim, const std::vect
     bool unused = extent.bound == 1 && !extent.symbolic;
     for (const Split &split : splits)
       // The unit of a loop of one iteration means all of what is inside; its coefficient may be anything.
-      result.push_back({split.axis, unused ? extentOfDim(dim, loops).bound : split.unit * coefficient});
+      result.push_back({split.axis, unused ? std::max<int64_t>(extentOfDim(dim, loops).bound, 1)
+                                           : std::min(split.unit, std::max<int64_t>(extent.bound, 1)) * coefficient});
     single &= boundOfLocalExtent(extent, splits, mesh) <= 1;
   }
   return result;
@@ -108,6 +119,8 @@ std::optional<Placement> placementOfOperand(const std::vector<DimExpression> &di
 
 std::optional<Placement> placementOfResult(const std::vector<DimExpression> &dims, const std::vector<Loop> &loops,
                                            const LoopAssignment &assignment, const Mesh &mesh) {
+  if (!fits(assignment, loops, mesh))
+    return std::nullopt;
   std::optional<Placement> placement = placementOfOperand(dims, loops, assignment, mesh);
   if (!placement)
     return std::nullopt;
@@ -118,12 +131,11 @@ std::optional<Placement> placementOfResult(const std::vector<DimExpression> &dim
   for (std::size_t loop = 0; loop < loops.size(); ++loop) {
     if (walking.count(static_cast<int>(loop)))
       continue;
+    const std::optional<PartialKind> &reduction = loops[loop].reduction;
     for (const Split &split : assignment[loop]) {
       if (mesh.axes[split.axis].size == 1)
         continue;
-      if (!loops[loop].reduction)
-        return std::nullopt;
-      if (!placement->partial.emplace(split.axis, *loops[loop].reduction).second)
+      if (!reduction || !placement->partial.emplace(split.axis, *reduction).second)
         return std::nullopt;
     }
   }

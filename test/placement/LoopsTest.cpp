@@ -91,9 +91,9 @@ void checkFusedDim(const std::vector<int64_t> &extents, const Mesh &mesh, const 
   Placement placement{{*splits}, {}};
   std::optional<LoopAssignment> inferred = inferAssignment(loops, {{{dim}, placement}}, mesh);
   ASSERT_TRUE(inferred.has_value()) << toString(placement, mesh);
-  std::optional<DimSplit> again = placementOfDim(dim, loops, *inferred, mesh);
+  std::optional<DimSplit> again = placementOfDim(dim, loops, inferred.value_or(LoopAssignment()), mesh);
   ASSERT_TRUE(again.has_value());
-  ASSERT_EQ(canonicalize(*again, total, mesh), canonicalize(*splits, total, mesh));
+  ASSERT_EQ(canonicalize(again.value_or(DimSplit()), total, mesh), canonicalize(*splits, total, mesh));
 }
 
 void runAllAssignments(const std::vector<int64_t> &extents, const std::vector<int64_t> &units, Counts &counts) {
@@ -184,6 +184,14 @@ TEST(LoopsTest, RefusesWhatHasNoPlacement) {
   EXPECT_EQ(placementOfDim(i, loops, {{}}, mesh), std::nullopt);
   EXPECT_EQ(placementOfDim({{{7, 1}}, std::nullopt}, loops, {{}, {}, {}}, mesh), std::nullopt);
   EXPECT_EQ(inferAssignment(loops, {{{i}, Placement{{{{9, 1}}}, {}}}}, mesh), std::nullopt);
+  EXPECT_EQ(placementOfDim(i, loops, {{{9, 1}}, {}, {}}, mesh), std::nullopt);
+  EXPECT_EQ(placementOfResult({i, j}, loops, {{}, {}, {{-1, 1}}}, mesh), std::nullopt);
+  EXPECT_EQ(placementOfDim(i, loops, {{{0, 0}}, {}, {}}, mesh), std::nullopt);
+  // Huge units and extents do not overflow.
+  EXPECT_EQ(placementOfDim({{{0, 6}, {1, 1}}, std::nullopt}, loops, {{{0, INT64_MAX}}, {}, {}}, mesh),
+            (DimSplit{{0, 48}}));
+  std::vector<Loop> huge{{INT64_MAX / 2, std::nullopt}, {INT64_MAX / 2, std::nullopt}};
+  EXPECT_EQ(placementOfDim({{{0, INT64_MAX / 2}, {1, 1}}, std::nullopt}, huge, {{{0, 1}}, {}}, mesh), std::nullopt);
 }
 
 TEST(LoopsTest, HeadsKeepTheirUnit) {

@@ -93,6 +93,14 @@ std::vector<int64_t> World::flatIndices(const Box &box) const {
   return indices;
 }
 
+const std::vector<std::vector<int64_t>> &World::elements(const Placement &placement) {
+  auto [entry, added] = knownElements.try_emplace(placement);
+  if (added)
+    for (const Box &box : boxes(placement))
+      entry->second.push_back(flatIndices(box));
+  return entry->second;
+}
+
 int64_t World::valueAt(int64_t flat) const {
   bool logical = kind == PartialKind::logicalAnd || kind == PartialKind::logicalOr;
   return logical ? static_cast<int64_t>(mix(flat) & 1) : 7 * flat + 3;
@@ -170,7 +178,7 @@ State World::place(const Placement &placement, uint64_t seed) {
     // Members of a group are listed in the same order for each of them.
     const std::vector<int> &group = members[place];
     std::size_t position = std::find(group.begin(), group.end(), static_cast<int>(place)) - group.begin();
-    for (int64_t flat : flatIndices(boxes(placement)[place]))
+    for (int64_t flat : elements(placement)[place])
       state[place].push_back(contributions(flat, static_cast<int64_t>(group.size()), seed)[position]);
   }
   return state;
@@ -182,7 +190,7 @@ bool World::holds(const State &state, const Placement &placement) {
     axes.push_back(axis);
   const std::vector<std::vector<int>> &members = groups(axes);
   for (std::size_t place = 0; place < places.size(); ++place) {
-    std::vector<int64_t> indices = flatIndices(boxes(placement)[place]);
+    std::vector<int64_t> indices = elements(placement)[place];
     for (int member : members[place])
       if (state[member].size() != indices.size())
         return false;
@@ -214,16 +222,13 @@ State World::apply(const Step &step, const Placement &from, const Placement &to,
                    std::string &error) {
   State result(places.size());
   const std::vector<std::vector<int>> &members = groups(readAxes(step, mesh));
-  const std::vector<Box> &before = boxes(from);
   bool reduces = step.kind == StepKind::allReduce || step.kind == StepKind::reduceScatter;
-  std::vector<std::vector<int64_t>> held;
-  for (const Box &box : before)
-    held.push_back(flatIndices(box));
+  const std::vector<std::vector<int64_t>> &held = elements(from);
   for (std::size_t place = 0; place < places.size(); ++place) {
     bool first = true;
     for (int axis : step.axes)
       first &= places[place][axis] == 0;
-    for (int64_t flat : flatIndices(boxes(to)[place])) {
+    for (int64_t flat : elements(to)[place]) {
       int64_t value = identity();
       std::size_t found = 0;
       for (int member : members[place]) {
@@ -248,31 +253,49 @@ State World::apply(const Step &step, const Placement &from, const Placement &to,
   return result;
 }
 
+/// One step on data; `next` is the state after it.
+static std::string runStep(World &world, const Placement &from, const Placement &to, const State &state, State &next) {
+  Shape shape(world.extents.begin(), world.extents.end());
+  std::string where = toString(from, world.mesh) + " -> " + toString(to, world.mesh);
+  std::optional<Step> step = classifyStep(shape, world.mesh, from, to);
+  if (!step)
+    return "no step " + where;
+  std::string error;
+  next = world.apply(*step, from, to, state, error);
+  if (error.empty() && !world.holds(next, to))
+    error = toString(step->kind) + ": wrong data";
+  if (!error.empty())
+    error.append(", ").append(where);
+  return error;
+}
+
 std::string simulate(World &world, const std::vector<Placement> &path, uint64_t seed) {
   if (path.empty())
     return "empty path";
-  // No state stands for the one the placement determines.
+  // The state on the way; none stands for the one that a placement without partial axes determines.
   std::optional<State> state;
-  if (!path[0].partial.empty())
-    state = world.place(path[0], seed);
-  Shape shape(world.extents.begin(), world.extents.end());
   for (std::size_t i = 0; i + 1 < path.size(); ++i) {
     const Placement &from = path[i], &to = path[i + 1];
-    bool known = !state && world.proven.count({from, to});
-    if (known && to.partial.empty())
+    bool starts = i == 0 && !from.partial.empty();
+    if (starts && world.lastStart != std::pair{from, seed}) {
+      world.lastStart = {from, seed};
+      world.startState = world.place(from, seed);
+      world.afterStart.clear();
+    }
+    if (!starts && !state && to.partial.empty() && world.proven.count({from, to}))
       continue;
-    std::string where = toString(from, world.mesh) + " -> " + toString(to, world.mesh);
-    std::optional<Step> step = classifyStep(shape, world.mesh, from, to);
-    if (!step)
-      return "no step " + where;
-    std::string error;
-    State next = world.apply(*step, from, to, state ? *state : world.place(from, seed), error);
-    if (error.empty() && !world.holds(next, to))
-      error = toString(step->kind) + ": wrong data";
-    if (!error.empty())
-      return error + ", " + where;
-    if (!state)
-      world.proven.insert({from, to});
+    State next;
+    if (auto known = world.afterStart.find(to); starts && known != world.afterStart.end()) {
+      next = known->second;
+    } else {
+      State placed = starts ? world.startState : state ? std::move(*state) : world.place(from, seed);
+      if (std::string error = runStep(world, from, to, placed, next); !error.empty())
+        return error;
+      if (starts)
+        world.afterStart.emplace(to, next);
+      else if (from.partial.empty())
+        world.proven.insert({from, to});
+    }
     state.reset();
     if (!to.partial.empty())
       state = std::move(next);
@@ -289,7 +312,7 @@ std::vector<Placement> enumeratePlacements(std::size_t rank, const std::vector<S
       queue.push_back(std::move(placement));
   };
   for (std::size_t i = 0; i < queue.size(); ++i) {
-    const Placement current = queue[i];
+    Placement current = queue[i]; // A copy: adding moves the queue.
     std::set<int> used;
     for (const auto &[axis, kind] : current.partial)
       used.insert(axis);

@@ -37,6 +37,8 @@ public:
 
   /// The local box at every coordinates, in the order of `places`; remembered.
   const std::vector<Box> &boxes(const Placement &placement);
+  /// The same as row-major indices in the whole tensor, ascending; remembered.
+  const std::vector<std::vector<int64_t>> &elements(const Placement &placement);
   /// For every place the places that differ from it along these axes only, itself included; remembered.
   const std::vector<std::vector<int>> &groups(const std::vector<int> &axes);
   /// The tensor placed so. Partial contributions are unequal: one random rank holds what the others' random
@@ -54,6 +56,10 @@ public:
   std::vector<Coordinates> places;
   /// Steps between states that their placement determines, known to be right.
   std::set<std::pair<Placement, Placement>> proven;
+  /// The partial placement and seed of the last start, its state, and the right states one step after it.
+  std::pair<Placement, uint64_t> lastStart;
+  State startState;
+  std::map<Placement, State> afterStart;
 
 private:
   int64_t valueAt(int64_t flat) const;
@@ -63,11 +69,13 @@ private:
   std::vector<int64_t> flatIndices(const Box &box) const;
 
   std::unordered_map<Placement, std::vector<Box>, PlacementHash> knownBoxes;
+  std::unordered_map<Placement, std::vector<std::vector<int64_t>>, PlacementHash> knownElements;
   std::map<std::vector<int>, std::vector<std::vector<int>>> knownGroups;
 };
 
 /// Runs the path on data, each step as classifyStep names it. Empty if every state on the way is right. A step from a
-/// placement without partial axes starts from a state that the placement determines, so it is run once per world.
+/// placement without partial axes starts from a state that the placement determines, so it is run once per world; and
+/// the first step from one partial start is run once for all paths that begin with it.
 std::string simulate(World &world, const std::vector<Placement> &path, uint64_t seed);
 
 /// All placements with these cuts (of any dim, in any nesting order) and the kind's partial axes, as written, that

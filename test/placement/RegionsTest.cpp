@@ -33,7 +33,7 @@ void expectExactCover(const std::vector<int64_t> &extents, const Side &source, c
   ASSERT_TRUE(regions.has_value()) << where << ": " << error;
   ASSERT_EQ(computeRegions(extents, source, target), regions) << where;
   std::map<std::pair<int64_t, std::vector<int64_t>>, int64_t> ownerOf;
-  for (const Region &region : *regions) {
+  for (const Region &region : regions.value_or(std::vector<Region>())) {
     ASSERT_GT(elementCount(region.box), 0) << where;
     const Box &held = from.boxes(source.placement)[region.source];
     ASSERT_EQ(intersect(held, region.box), region.box) << where;
@@ -118,7 +118,7 @@ TEST(RegionsTest, ReadersTakeCopiesInTurn) {
   auto regions = computeRegions({4}, {three, replicated(1)}, {six, replicated(1)});
   ASSERT_TRUE(regions.has_value());
   std::vector<int> sends(3);
-  for (const Region &region : *regions)
+  for (const Region &region : regions.value_or(std::vector<Region>()))
     ++sends[region.source];
   EXPECT_EQ(sends, (std::vector<int>{2, 2, 2}));
 }
@@ -127,11 +127,9 @@ TEST(RegionsTest, EmptyBoxesHaveNoRegions) {
   Mesh mesh = meshOn({4}, 0), other = meshOn({2}, 8);
   Placement rows{{{{0, 1}}, {}}, {}};
   auto regions = computeRegions({2, 0}, {mesh, rows}, {other, rows});
-  ASSERT_TRUE(regions.has_value());
-  EXPECT_TRUE(regions->empty());
+  EXPECT_EQ(regions, std::vector<Region>());
   auto scalar = computeRegions({}, {mesh, replicated(0)}, {other, replicated(0)});
-  ASSERT_TRUE(scalar.has_value());
-  EXPECT_EQ(*scalar, (std::vector<Region>{{0, 0, {}}, {1, 1, {}}}));
+  EXPECT_EQ(scalar, (std::vector<Region>{{0, 0, {}}, {1, 1, {}}}));
 }
 
 TEST(RegionsTest, RefusesWhatIsNotThere) {
@@ -161,8 +159,7 @@ TEST(RegionsTest, MicroBatchesAreHandedOverOneByOne) {
   Mesh after{{{"micro", 3, AxisKind::time}}, {5}};
   Placement source{{{{0, 1}, {1, 1}}}, {}}, target{{{{0, 1}}}, {}};
   auto regions = computeRegions({10}, {before, source, 1}, {after, target, 1});
-  ASSERT_TRUE(regions.has_value());
-  EXPECT_EQ(*regions, (std::vector<Region>{{0, 0, {{4, 6}}}, {1, 0, {{6, 7}}}}));
+  EXPECT_EQ(regions, (std::vector<Region>{{0, 0, {{4, 6}}}, {1, 0, {{6, 7}}}}));
 }
 
 } // namespace
