@@ -5,6 +5,7 @@
 #include "mlir/InitAllDialects.h"
 #include "partita/dialects/collective/Collective.h"
 #include "partita/dialects/graph/Graph.h"
+#include "partita/lowering/Lowering.h"
 #include "partita/partition/Passes.h"
 
 using namespace mlir;
@@ -12,6 +13,8 @@ using namespace mlir;
 void partita::registerAll(DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
   registry.insert<PartitaDialect, graph::GraphDialect, plan::PlanDialect, collective::CollectiveDialect>();
+  lowering::registerBufferizableModels(registry);
+  lowering::registerLoweringModels(registry);
 }
 
 void partita::registerAllPasses() { partition::registerPartitaPartitionPasses(); }

@@ -41,9 +41,8 @@ int runZoo(const Arguments &arguments, Terminal &terminal) {
   for (const OptionSpec &option : zooSpec().options)
     if (option.help.rfind("size '", 0) == 0 && arguments.has(option.name))
       request.sizes[option.name] = arguments.get(option.name);
-  StringRef weights = arguments.get("weights", "none");
-  std::string kept = weights.str();
-  weights = kept;
+  std::string kept = arguments.get("weights", "none");
+  StringRef weights = kept;
   if (weights != "none") {
     uint64_t seed;
     if (!weights.consume_front("seed=") || weights.getAsInteger(10, seed))

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "Flow.h"
+#include "mlir/Parser/Parser.h"
+#include "partita/dialects/plan/Plan.h"
+#include "partita/import/Import.h"
+#include "partita/partition/Passes.h"
+#include "partita/report/PlanFile.h"
+#include "partita/support/Error.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+
+using namespace mlir;
+
+namespace partita {
+
+static constexpr std::pair<Phase, llvm::StringLiteral> kPhases[] = {{Phase::import, "import"},
+                                                                    {Phase::plan, "plan"},
+                                                                    {Phase::partition, "partition"},
+                                                                    {Phase::lower, "lower"},
+                                                                    {Phase::emit, "emit"}};
+
+std::optional<Phase> parsePhase(StringRef name) {
+  for (auto &[phase, text] : kPhases)
+    if (name == text)
+      return phase;
+  return std::nullopt;
+}
+
+StringRef getPhaseName(Phase phase) { return kPhases[static_cast<size_t>(phase)].second; }
+
+Phase getPhase(ModuleOp module) {
+  auto name = module->getAttrOfType<StringAttr>(kPhaseAttr);
+  return name ? parsePhase(name.getValue()).value_or(Phase::import) : Phase::import;
+}
+
+void setPhase(ModuleOp module, Phase phase) {
+  module->setAttr(kPhaseAttr, StringAttr::get(module.getContext(), getPhaseName(phase)));
+}
+
+func::FuncOp findModelFunction(ModuleOp module) {
+  for (auto function : module.getOps<func::FuncOp>())
+    if (!function.isExternal() && function.isPublic())
+      return function;
+  return {};
+}
+
+std::string printModule(ModuleOp module) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  module.print(os);
+  return text;
+}
+
+std::string getModelFolder(StringRef modelPath) {
+  StringRef parent = llvm::sys::path::parent_path(modelPath);
+  return parent.empty() ? "." : parent.str();
+}
+
+static OwningOpRef<ModuleOp> importModel(Session &session, StringRef path) {
+  const Arguments &arguments = session.getArguments();
+  auto fail = [&](llvm::Error error) -> OwningOpRef<ModuleOp> {
+    reportError(std::move(error), session.getTerminal());
+    return {};
+  };
+  import::ImportOptions options;
+  for (const std::string &text : arguments.getAll("dim")) {
+    llvm::Expected<import::DimBinding> binding = import::parseDimBinding(text);
+    if (!binding)
+      return fail(binding.takeError());
+    options.dims.push_back(*binding);
+  }
+  llvm::Expected<int64_t> batch = arguments.getInteger("batch", 0, 1, int64_t(1) << 32);
+  if (!batch)
+    return fail(batch.takeError());
+  if (*batch > 0)
+    options.dims.push_back({"batch", *batch, *batch});
+  OwningOpRef<ModuleOp> module = import::importOnnx(session.getContext(), path, options);
+  if (module)
+    setPhase(*module, Phase::import);
+  return module;
+}
+
+OwningOpRef<ModuleOp> loadModel(Session &session, StringRef path) {
+  if (path.ends_with(".onnx"))
+    return importModel(session, path);
+  if (path.ends_with(".mlir"))
+    return parseSourceFile<ModuleOp>(path, &session.getContext());
+  reportError(makeError("E-BAD-FILE", "'" + path + "' is neither an .onnx nor an .mlir file"), session.getTerminal());
+  return {};
+}
+
+llvm::Expected<machine::Machine> chooseMachine(const Arguments &arguments) {
+  if (arguments.has("machine"))
+    return machine::Machine::parse(arguments.get("machine"));
+  return machine::Machine::host();
+}
+
+/// "4GiB", "1000000" or "none".
+static llvm::Expected<std::optional<Bytes>> parseMemoryLimit(StringRef text) {
+  if (text.empty())
+    return std::optional<Bytes>();
+  if (text == "none")
+    return std::optional<Bytes>(Bytes::max());
+  StringRef digits = text.take_while([](char c) { return llvm::isDigit(c); }), unit = text.drop_front(digits.size());
+  static constexpr std::pair<llvm::StringLiteral, unsigned> kUnits[] = {
+      {"", 0}, {"KiB", 10}, {"MiB", 20}, {"GiB", 30}, {"TiB", 40}};
+  uint64_t count;
+  for (auto [name, shift] : kUnits)
+    if (unit == name && !digits.getAsInteger(10, count) && count < (uint64_t(1) << (62 - shift)))
+      return std::optional<Bytes>(Bytes{static_cast<int64_t>(count << shift)});
+  return makeError("E-USAGE", "--memory-limit takes none or bytes (512MiB, 80GiB), got '" + text + "'");
+}
+
+static llvm::Expected<planner::PlanOptions> readPlanOptions(const Arguments &arguments) {
+  planner::PlanOptions options;
+  options.preset = arguments.get("preset");
+  options.pins = arguments.getAll("pin");
+  llvm::Expected<std::optional<Bytes>> limit = parseMemoryLimit(arguments.get("memory-limit"));
+  if (!limit)
+    return limit.takeError();
+  options.memoryLimit = *limit;
+  llvm::Expected<int64_t> effort = arguments.getInteger("effort", options.effort, 1, 1000000);
+  if (!effort)
+    return effort.takeError();
+  options.effort = *effort;
+  llvm::Expected<int64_t> microBatches = arguments.getInteger("micro-batches", 1, 1, 1 << 20);
+  if (!microBatches)
+    return microBatches.takeError();
+  options.microBatches = *microBatches;
+  return options;
+}
+
+static LogicalResult applyPlanFile(Session &session, ModuleOp module, StringRef path) {
+  llvm::Expected<JsonDocument> document = JsonDocument::readFile(path);
+  if (!document)
+    return reportError(document.takeError(), session.getTerminal()), failure();
+  return report::applyPlan(*document, module);
+}
+
+FailureOr<PlannedModel> planModel(Session &session, ModuleOp module) {
+  const Arguments &arguments = session.getArguments();
+  PlannedModel planned;
+  bool hasPlan = !module.getOps<plan::StageOp>().empty();
+  if (arguments.has("plan")) {
+    if (hasPlan)
+      return module.emitError("E-PLAN: the model already carries a plan, and --plan gives another");
+    if (failed(applyPlanFile(session, module, arguments.get("plan"))))
+      return failure();
+  } else if (!hasPlan) {
+    llvm::Expected<machine::Machine> machine = chooseMachine(arguments);
+    if (!machine)
+      return reportError(machine.takeError(), session.getTerminal()), failure();
+    llvm::Expected<planner::PlanOptions> options = readPlanOptions(arguments);
+    if (!options)
+      return reportError(options.takeError(), session.getTerminal()), failure();
+    func::FuncOp function = findModelFunction(module);
+    if (!function)
+      return module.emitError("E-PLAN: there is no function to plan");
+    FailureOr<planner::PlanResult> result = planner::planFunction(function, *machine, *options);
+    if (failed(result))
+      return failure();
+    planned.result = *result;
+    planned.machine = *machine;
+  }
+  setPhase(module, Phase::plan);
+  return planned;
+}
+
+LogicalResult partitionModel(Session &session, ModuleOp module) {
+  std::unique_ptr<PassManager> passes = session.createPassManager();
+  passes->addPass(partition::createCompletePlanPass());
+  passes->addPass(partition::createPartitionPass());
+  passes->addPass(partition::createVerifyPlacementsPass());
+  passes->addPass(partition::createOutlineSegmentsPass());
+  passes->addPass(partition::createVerifyPlacementsPass());
+  if (failed(passes->run(module)))
+    return failure();
+  setPhase(module, Phase::partition);
+  return success();
+}
+
+} // namespace partita

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "Flow.h"
+#include "partita/dialects/plan/Plan.h"
+#include "partita/lowering/Lowering.h"
+#include "partita/partition/Partition.h"
+#include "partita/report/PlanFile.h"
+#include "partita/report/PlanText.h"
+#include "partita/support/Error.h"
+#include "partita/support/File.h"
+
+using namespace mlir;
+
+namespace partita {
+
+CommandSpec planSpec() {
+  CommandSpec spec{"plan", "searches a plan and prints it; needs no weights", {"MODEL"}, {}};
+  spec.options.push_back({"o", "FILE.json", "write the plan to a file"});
+  spec.options.push_back({"json", "-", "print the plan as JSON instead of text"});
+  addModelOptions(spec);
+  addPlanOptions(spec);
+  addCommonOptions(spec);
+  return spec;
+}
+
+namespace {
+/// What is known after the winner was partitioned and its buffers assigned.
+struct ExactFigures {
+  std::map<std::string, partition::Traffic> communication;
+  std::map<std::string, lowering::ArenaUse> memory;
+  /// Of the fullest device; a device in several stages has one arena for each.
+  uint64_t peakBytes = 0;
+};
+} // namespace
+
+/// Partitions a copy and assigns its buffers: exact bytes, no code.
+static FailureOr<ExactFigures> measure(Session &session, ModuleOp planned) {
+  OwningOpRef<ModuleOp> program = planned.clone();
+  if (failed(partitionModel(session, *program)))
+    return failure();
+  ExactFigures figures;
+  figures.communication = partition::countCommunication(*program);
+  if (failed(lowering::assignBuffers(*program, &figures.memory)))
+    return failure();
+  std::map<int64_t, uint64_t> bytesOfDevice;
+  for (auto stage : program->getOps<plan::StageOp>())
+    for (int64_t device : stage.getMesh().getDevices())
+      bytesOfDevice[device] += figures.memory[stage.getSymName().str()].arena;
+  for (auto [device, bytes] : bytesOfDevice)
+    figures.peakBytes = std::max(figures.peakBytes, bytes);
+  return figures;
+}
+
+static JsonValue predictionToJson(const planner::Prediction &predicted, const ExactFigures &exact,
+                                  const planner::PlanResult &result) {
+  JsonValue object = JsonValue::makeObject(), breakdown = JsonValue::makeObject(), memory = JsonValue::makeObject(),
+            communication = JsonValue::makeObject();
+  object.set("step_time_s", predicted.stepSeconds);
+  object.set("lower_bound_s", predicted.lowerBoundSeconds);
+  object.set("peak_memory_bytes", static_cast<int64_t>(exact.peakBytes));
+  breakdown.set("compute", predicted.computeSeconds);
+  breakdown.set("exposed_communication", predicted.communicationSeconds);
+  breakdown.set("bubble", predicted.bubbleSeconds);
+  object.set("breakdown", breakdown);
+  for (const auto &[stage, use] : exact.memory) {
+    JsonValue entry = JsonValue::makeObject();
+    entry.set("weights", static_cast<int64_t>(use.weights));
+    entry.set("inputs_and_outputs", static_cast<int64_t>(use.inputs));
+    entry.set("activations", static_cast<int64_t>(use.activations));
+    entry.set("scratch", static_cast<int64_t>(use.scratch));
+    entry.set("arena", static_cast<int64_t>(use.arena));
+    memory.set(stage, entry);
+  }
+  object.set("memory", memory);
+  for (const auto &[kind, traffic] : exact.communication) {
+    JsonValue entry = JsonValue::makeObject();
+    entry.set("count", traffic.count);
+    entry.set("bytes", traffic.bytes);
+    communication.set(kind, entry);
+  }
+  object.set("communication", communication);
+  return object;
+}
+
+static JsonValue toJson(ModuleOp module, const PlannedModel &planned, const ExactFigures &exact) {
+  JsonValue plan = JsonValue::makeObject();
+  plan.set("schema", plan::kSchema);
+  plan.set("status", "ok");
+  if (planned.result) {
+    const planner::PlanResult &result = *planned.result;
+    plan.set("preset", result.preset.empty() ? "search" : result.preset);
+    plan.set("predicted", predictionToJson(result.predicted, exact, result));
+    JsonValue schedule = JsonValue::makeObject();
+    schedule.set("kind", "forward");
+    schedule.set("micro_batches", result.microBatches);
+    plan.set("schedule", schedule);
+    JsonValue search = JsonValue::makeObject();
+    search.set("meshes", result.search.meshes);
+    search.set("candidates", result.search.options);
+    search.set("labels", result.search.labels);
+    search.set("exact", result.search.exact);
+    plan.set("search", search);
+    plan.set("devices_used", result.devicesUsed);
+    plan.set("devices_available", result.devicesAvailable);
+  }
+  JsonValue decisions = report::writePlan(module);
+  for (const JsonMember &member : decisions.members())
+    if (member.name != "schema")
+      plan.set(member.name, member.value);
+  return plan;
+}
+
+static void printFigures(const PlannedModel &planned, const ExactFigures &exact, raw_ostream &os) {
+  if (planned.result) {
+    const planner::Prediction &predicted = planned.result->predicted;
+    os << "machine: " << planned.machine->describe() << '\n';
+    os << "devices: " << planned.result->devicesUsed << " of " << planned.result->devicesAvailable << " used\n";
+    os << "step: " << formatSeconds(Seconds{predicted.stepSeconds}) << " (compute "
+       << formatSeconds(Seconds{predicted.computeSeconds}) << ", communication "
+       << formatSeconds(Seconds{predicted.communicationSeconds}) << ", bubble "
+       << formatSeconds(Seconds{predicted.bubbleSeconds}) << "; no plan is under "
+       << formatSeconds(Seconds{predicted.lowerBoundSeconds}) << ")\n";
+  }
+  os << "memory per device: " << formatBytes(Bytes{static_cast<int64_t>(exact.peakBytes)});
+  for (const auto &[stage, use] : exact.memory)
+    os << "; " << stage << ": weights " << formatBytes(Bytes{static_cast<int64_t>(use.weights)}) << ", activations "
+       << formatBytes(Bytes{static_cast<int64_t>(use.activations + use.scratch)});
+  os << "\ncommunication per step:";
+  if (exact.communication.empty())
+    os << " none";
+  for (const auto &[kind, traffic] : exact.communication)
+    os << ' ' << traffic.count << " x " << kind << " (" << formatBytes(Bytes{traffic.bytes}) << ')';
+  os << '\n';
+}
+
+/// The planner's counts are a claim about the program; a difference is our mistake and is never passed over.
+static LogicalResult checkPrediction(ModuleOp module, const PlannedModel &planned, const ExactFigures &exact) {
+  if (!planned.result)
+    return success();
+  for (const auto &[kind, predicted] : planned.result->predicted.communication) {
+    auto found = exact.communication.find(kind);
+    if (predicted.count != 0 && (found == exact.communication.end() || found->second.count != predicted.count ||
+                                 found->second.bytes != predicted.bytes))
+      return module.emitError() << "E-INTERNAL: the plan predicts " << predicted.count << " x " << kind << " ("
+                                << predicted.bytes << " bytes), the program has "
+                                << (found == exact.communication.end() ? 0 : found->second.count) << " ("
+                                << (found == exact.communication.end() ? 0 : found->second.bytes) << " bytes)";
+  }
+  return success();
+}
+
+int runPlan(const Arguments &arguments, Terminal &terminal) {
+  if (arguments.has("json") && arguments.get("json") != "-")
+    return reportError(makeError("E-USAGE", "--json takes - (standard output); -o writes a file"), terminal);
+  Session session(arguments, terminal);
+  auto fail = [&] {
+    if (arguments.has("json")) {
+      JsonValue answer = JsonValue::makeObject();
+      answer.set("schema", plan::kSchema);
+      answer.set("status", "error");
+      answer.set("code", session.getErrorCode());
+      answer.set("message", session.getErrorMessage());
+      terminal.out << answer.str();
+    }
+    return 1;
+  };
+  OwningOpRef<ModuleOp> module = loadModel(session, arguments.positional().front());
+  if (!module)
+    return fail();
+  FailureOr<PlannedModel> planned = planModel(session, *module);
+  if (failed(planned))
+    return fail();
+  FailureOr<ExactFigures> exact = measure(session, *module);
+  if (failed(exact) || failed(checkPrediction(*module, *planned, *exact)))
+    return fail();
+  std::string json = toJson(*module, *planned, *exact).str();
+  if (arguments.has("o"))
+    if (llvm::Error error = writeFileAtomically(arguments.get("o"), json))
+      return reportError(std::move(error), terminal);
+  if (arguments.has("json")) {
+    terminal.out << json;
+    return 0;
+  }
+  printFigures(*planned, *exact, terminal.out);
+  report::printPlan(*module, terminal.out);
+  return 0;
+}
+
+} // namespace partita
