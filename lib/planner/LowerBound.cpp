@@ -37,8 +37,6 @@ static Picoseconds boundKernel(const PlanningProblem &problem, const OpInfo &op,
   kernel.operations /= static_cast<double>(parts);
   kernel.read.value /= parts;
   kernel.written.value /= parts;
-  // Of unknown shape it is taken to fill the device.
-  kernel.shape = {};
   Seconds fastest = Seconds::infinity();
   for (int64_t device : mesh.devices)
     fastest = std::min(fastest, problem.cost->computeSeconds(

@@ -116,27 +116,6 @@ private:
   llvm::DenseMap<Value, int> numbers;
 };
 
-/// Extents of a two-operand product: loops by which of operands and result they walk.
-cost::MatrixShape describeMatrix(const OpInfo &op, ArrayRef<int64_t> extents) {
-  cost::MatrixShape shape{1, 1, 1, 1};
-  for (unsigned loop = 0; loop < extents.size(); ++loop) {
-    auto walks = [&](const ValueIndexing &value) {
-      return llvm::any_of(value, [&](const DimExpression &dim) {
-        return llvm::any_of(dim, [&](const DimTerm &term) { return term.loop == loop; });
-      });
-    };
-    if (op.nest.loops[loop].kind == LoopKind::reduction)
-      shape.k *= extents[loop];
-    else if (walks(op.nest.operands[0]) && walks(op.nest.operands[1]))
-      shape.batch *= extents[loop];
-    else if (walks(op.nest.operands[0]))
-      shape.m *= extents[loop];
-    else
-      shape.n *= extents[loop];
-  }
-  return shape;
-}
-
 } // namespace
 
 cost::Computation describeKernel(const OpInfo &op, ArrayRef<int64_t> extents, int64_t read, int64_t written) {
@@ -148,8 +127,8 @@ cost::Computation describeKernel(const OpInfo &op, ArrayRef<int64_t> extents, in
   kernel.read = Bytes{op.work == WorkKind::movement ? std::min(read, written) : read};
   kernel.written = Bytes{written};
   kernel.elementType = op.elementType;
-  if (op.work == WorkKind::matrix && op.nest.operands.size() == 2)
-    kernel.shape = describeMatrix(op, extents);
+  // The shape of a product stays open: where tiles of the result do not fill a device, kernels cut the inner loop too,
+  // and a plan must not split an inner loop over devices for what a kernel does better.
   return kernel;
 }
 

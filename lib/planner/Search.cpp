@@ -159,6 +159,7 @@ private:
           return false;
         if (objective != Objective::time && change.storage != shift.storage)
           return false;
+        // The peak decides nothing but which labels of a frontier are kept.
         if (objective == Objective::frontier && x.peak != y.peak)
           return false;
       }

@@ -21,15 +21,18 @@ namespace partita::planner {
 
 /// What makes one label better than another of the same state.
 enum class Objective {
-  time,    ///< less time; memory is not looked at
-  storage, ///< less stored bytes: what is the least memory at all?
-  frontier ///< neither slower nor larger: all that may still fit the limit are kept
+  time,     ///< less time; memory is not looked at
+  storage,  ///< less stored bytes: what is the least memory at all?
+  weighted, ///< less time plus weight times stored bytes (a Lagrangian relaxation of the memory limit)
+  frontier  ///< neither slower nor larger: all that may still fit the limit are kept
 };
 
 struct SearchLimits {
   int64_t mostStates = 2000;
   int64_t mostLabels = 64;
   int64_t memory = std::numeric_limits<int64_t>::max();
+  /// Of Objective::weighted: picoseconds for each MiB stored.
+  int64_t weight = 0;
 };
 
 /// What was chosen at one step: the option's number, and for each operand the copy that its reshard starts from (for

@@ -37,10 +37,16 @@ bool insertCopy(Copies &copies, PlacementId copy) {
   return true;
 }
 
-bool LayerBuilder::isBetter(const Label &a, const Label &b) const {
+Picoseconds LayerBuilder::costOf(const Label &label) const {
   if (objective == Objective::storage)
-    return std::tie(a.storage, a.time) < std::tie(b.storage, b.time);
-  return std::tie(a.time, a.storage) < std::tie(b.time, b.storage);
+    return label.storage;
+  if (objective == Objective::weighted)
+    return label.time + static_cast<Picoseconds>(static_cast<__int128>(label.storage) * limits.weight >> 20);
+  return label.time;
+}
+
+bool LayerBuilder::isBetter(const Label &a, const Label &b) const {
+  return std::make_tuple(costOf(a), a.time, a.storage) < std::make_tuple(costOf(b), b.time, b.storage);
 }
 
 void LayerBuilder::addToFrontier(std::vector<Label> &labels, Label label) {
@@ -78,14 +84,15 @@ void LayerBuilder::dropDominated(std::vector<State> &states, const std::vector<S
   for (State &state : states) {
     std::vector<Copies> copies = readKey(state.key);
     auto isDominatedBy = [&](size_t rival) {
-      Picoseconds left = state.labels[0].time - kept[rival].labels[0].time;
+      Picoseconds left = costOf(state.labels[0]) - costOf(kept[rival].labels[0]);
       for (size_t value = 0; value < copies.size() && left >= 0; ++value)
         for (PlacementId wanted : copies[value]) {
           Picoseconds cheapest = kNever;
           for (PlacementId from : rivals[rival][value])
             if (from == wanted)
               cheapest = 0;
-          for (size_t i = 0; cheapest > 0 && i < rivals[rival][value].size(); ++i)
+          bool isMade = space.problem.values[values[value].value].kind == ValueKind::made;
+          for (size_t i = 0; isMade && cheapest > 0 && i < rivals[rival][value].size(); ++i)
             cheapest = std::min(cheapest, spaces[value]->move(rivals[rival][value][i], wanted).price);
           left -= cheapest;
           if (left < 0)
@@ -124,7 +131,7 @@ Layer LayerBuilder::finish(const std::vector<StagedValue> &values, SearchSpace &
       return isBetter(a.labels[0], b.labels[0]);
     return a.key < b.key;
   });
-  if (objective == Objective::time)
+  if (objective == Objective::time || objective == Objective::weighted)
     dropDominated(states, values, space);
   if (static_cast<int64_t>(states.size()) > limits.mostStates) {
     exact = false;

@@ -56,6 +56,8 @@ public:
 
 private:
   bool isBetter(const Label &a, const Label &b) const;
+  /// What the objective adds up.
+  Picoseconds costOf(const Label &label) const;
   void addToFrontier(std::vector<Label> &labels, Label label);
   void dropDominated(std::vector<State> &states, const std::vector<StagedValue> &values, SearchSpace &space);
 

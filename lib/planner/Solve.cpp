@@ -17,9 +17,13 @@ class Solver {
 public:
   explicit Solver(const PlanningProblem &problem)
       : problem(problem), price(*problem.machine, *problem.cost), reshards(price) {
-    limits.mostStates = multiplySaturated(200, problem.options.effort);
+    limits.mostStates = multiplySaturated(20, problem.options.effort);
     limits.mostLabels = std::max<int64_t>(2, multiplySaturated(6, problem.options.effort));
   }
+
+  /// Only plans that are faster count.
+  void setBestStep(Picoseconds step) { best.step = step; }
+  Picoseconds getBestStep() const { return best.step; }
 
   LogicalResult solve(ArrayRef<MeshCandidate> candidates) {
     for (const MeshCandidate &candidate : candidates)
@@ -53,6 +57,10 @@ private:
     ++statistics.meshes;
     if (bound >= best.step)
       return success();
+    if (isHopeless(candidate)) {
+      hopeless = std::max(hopeless, candidate.deviceCount());
+      return success();
+    }
     std::optional<Attempt> fastest;
     if (failed(search(candidate, stageOf, Objective::time, fastest)))
       return failure();
@@ -63,7 +71,7 @@ private:
       return success();
     }
     std::optional<Attempt> fitting;
-    if (failed(search(candidate, stageOf, Objective::frontier, fitting)))
+    if (failed(searchFitting(candidate, stageOf, fitting)))
       return failure();
     if (fitting && fits(fitting->evaluation)) {
       if (fitting->step < best.step)
@@ -78,6 +86,50 @@ private:
           (!least || (*attempt)->evaluation.fullestStage().memory() < least->evaluation.fullestStage().memory()))
         least = std::move(**attempt);
     return success();
+  }
+
+  /// With memory as a hard limit. Without repeated layers a frontier of time and memory is exact. With them it would
+  /// grow with the number of layers; there the weight of memory is raised until the plan fits.
+  LogicalResult searchFitting(const MeshCandidate &candidate, const std::vector<int> &stageOf,
+                              std::optional<Attempt> &fitting) {
+    if (problem.segments.empty())
+      return search(candidate, stageOf, Objective::frontier, fitting);
+    statistics.exact = false;
+    int64_t least = 10, most = 44;
+    while (least < most) {
+      int64_t middle = (least + most) / 2;
+      limits.weight = int64_t(1) << middle;
+      std::optional<Attempt> attempt;
+      if (failed(search(candidate, stageOf, Objective::weighted, attempt)))
+        return failure();
+      if (attempt && fits(attempt->evaluation)) {
+        most = middle;
+        fitting = std::move(attempt);
+      } else {
+        least = middle + 1;
+      }
+    }
+    return success();
+  }
+
+  /// Whether the parameters are too many for the devices, however they are cut.
+  bool isHopeless(const MeshCandidate &candidate) const {
+    return computeParameterBytes() / candidate.deviceCount() > problem.memoryLimit;
+  }
+
+  int64_t computeParameterBytes() const {
+    int64_t total = 0;
+    std::set<int> read;
+    for (const OpInfo &op : problem.ops)
+      read.insert(op.operands.begin(), op.operands.end());
+    for (int value : read)
+      if (problem.values[value].kind == ValueKind::parameter) {
+        int64_t bytes = problem.values[value].elementBytes;
+        for (const placement::Extent &extent : problem.values[value].shape)
+          bytes = multiplySaturated(bytes, extent.bound);
+        total = addSaturated(total, bytes);
+      }
+    return total;
   }
 
   bool fits(const Evaluation &evaluation) const { return evaluation.fullestStage().memory() <= problem.memoryLimit; }
@@ -129,10 +181,21 @@ private:
   Picoseconds lowerBound = kNever;
   Solution best;
   std::optional<Attempt> least;
+  /// The largest number of devices that cannot hold the parameters.
+  int64_t hopeless = 0;
   std::vector<std::pair<int, std::string>> stuck;
 };
 
 LogicalResult Solver::reportInfeasible() const {
+  if (!least && hopeless > 0) {
+    int64_t bytes = computeParameterBytes();
+    InFlightDiagnostic diagnostic = problem.function.emitError();
+    diagnostic << "E-INFEASIBLE-MEM: no plan fits " << formatBytes(Bytes{problem.memoryLimit})
+               << " a device: the parameters are " << formatBytes(Bytes{bytes}) << ", cut evenly over " << hopeless
+               << (hopeless == 1 ? " device " : " devices ") << formatBytes(Bytes{bytes / hopeless}) << " each";
+    diagnostic.attachNote() << "use more devices or a narrower element type, or raise the limit";
+    return diagnostic;
+  }
   if (!least) {
     if (stuck.empty())
       return problem.function.emitError() << "E-PLAN: no placement of the ops is possible on this machine";
@@ -197,14 +260,12 @@ LogicalResult verifySolution(const PlanningProblem &problem, const Solution &sol
   bool isFree = problem.options.preset.empty() || problem.options.preset == "auto";
   if (!isFree || !problem.pins.empty())
     return success();
-  for (StringRef preset : {"single", "data", "tensor"}) {
-    PlanningProblem restricted = problem;
-    restricted.options.preset = preset.str();
-    ScopedDiagnosticHandler silence(problem.function.getContext(), [](Diagnostic &) { return success(); });
-    FailureOr<Solution> other = solveProblem(restricted);
-    if (succeeded(other) && other->step < solution.step)
-      return fail("preset " + preset + " is faster");
-  }
+  Solver solver(problem);
+  solver.setBestStep(solution.step);
+  if (failed(solver.solve(findBaselines(problem))))
+    return failure();
+  if (solver.getBestStep() < solution.step)
+    return fail("a preset is faster");
   return success();
 }
 
