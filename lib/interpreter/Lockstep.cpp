@@ -90,7 +90,7 @@ private:
   LogicalResult runOp(Operation *op, ArrayRef<RankTensors> operands) {
     SmallVector<SmallVector<Tensor>> resultsOfRank(scopes.size());
     if (collective::isStep(op)) {
-      FailureOr<RankTensors> moved = runStep(op, operands.front(), scopes);
+      FailureOr<RankTensors> moved = runStep(op, operands.front(), scopes, options.checkReplicas);
       if (failed(moved))
         return failure();
       for (auto [rank, tensor] : llvm::enumerate(*moved))

@@ -21,7 +21,8 @@ llvm::FailureOr<llvm::SmallVector<RankTensors>> runLockstep(mlir::func::FuncOp f
                                                             llvm::ArrayRef<Scope> scopes, const RunOptions &options);
 
 /// A communication op on all ranks, by the definition of its two parts.
-llvm::FailureOr<RankTensors> runStep(mlir::Operation *op, const RankTensors &inputs, llvm::ArrayRef<Scope> scopes);
+llvm::FailureOr<RankTensors> runStep(mlir::Operation *op, const RankTensors &inputs, llvm::ArrayRef<Scope> scopes,
+                                     bool checkReplicas);
 
 } // namespace partita::interpreter
 

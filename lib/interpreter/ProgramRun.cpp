@@ -286,7 +286,8 @@ private:
                                  .findBox(cast<RankedTensorType>(channel.getDestinationType()));
     if (!box)
       return channel.emitOpError("E-SPMD-TYPE: names an axis that the mesh lacks");
-    FailureOr<Tensor> part = assemble(channel, pieces, cast<RankedTensorType>(channel.getSourceType()), *box);
+    FailureOr<Tensor> part =
+        assemble(channel, pieces, cast<RankedTensorType>(channel.getSourceType()), *box, options.checkReplicas);
     if (failed(part))
       return failure();
     transfer.received.resize(to.getNumRanks());
@@ -304,7 +305,8 @@ private:
       SmallVector<Piece> pieces;
       for (auto &[scope, tensor] : output.parts)
         pieces.push_back({&scope, &tensor});
-      FailureOr<Tensor> whole = assemble(output.function, pieces, output.type, {Shape(shape->size(), 0), *shape});
+      FailureOr<Tensor> whole =
+          assemble(output.function, pieces, output.type, {Shape(shape->size(), 0), *shape}, options.checkReplicas);
       if (failed(whole))
         return failure();
       results[name] = *whole;

@@ -28,7 +28,7 @@ static llvm::Error checkSource(SourceAttr source, Type element, ArrayRef<int64_t
   if (whole.size() != shape.size())
     return makeError("E-BAD-FILE", "the source has rank " + Twine(whole.size()) + ", the value " + Twine(shape.size()));
   for (auto [extent, first, taken] : llvm::zip(whole, start, shape))
-    if (taken > extent - first)
+    if (taken < 0 || taken > extent - first)
       return makeError("E-BAD-FILE", "the value reads beyond the source's extent " + Twine(extent));
   std::optional<int64_t> bytes = countBytes(source, element);
   if (!bytes || *bytes != source.getBytes())

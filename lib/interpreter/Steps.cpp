@@ -18,7 +18,7 @@ public:
       : wanted(wanted), value(element, wanted.extent),
         covered(IntegerType::get(element.getContext(), 8, IntegerType::Unsigned), wanted.extent) {}
 
-  /// Lays a part down; false when it differs from what another one put in the same place.
+  /// Lays a part down; false when it differed from what another one had put in the same place.
   bool lay(const Box &box, const Tensor &part) {
     std::optional<Box> common = intersect(box, wanted);
     if (!common)
@@ -31,19 +31,17 @@ public:
     Tensor fresh = cutBox(part, fromPart, common->extent), old = cutBox(value, target, common->extent);
     Tensor flags = cutBox(covered, target, common->extent);
     int64_t size = fresh.getElementBytes();
+    bool agrees = true;
     for (int64_t i = 0; i < fresh.getNumElements(); ++i)
       if (flags.getBytes()[i] && std::memcmp(fresh.getBytes() + i * size, old.getBytes() + i * size, size) != 0)
-        return false;
+        agrees = false;
     std::memset(flags.getMutableBytes(), 1, flags.getNumBytes());
     copyBox(fresh, Shape(target.size(), 0), common->extent, value, target);
     copyBox(flags, Shape(target.size(), 0), common->extent, covered, target);
-    return true;
+    return agrees;
   }
 
-  bool isComplete() const {
-    return std::memchr(covered.getBytes(), 0, std::max<int64_t>(covered.getNumBytes(), 0)) == nullptr ||
-           covered.getNumBytes() == 0;
-  }
+  bool isComplete() const { return std::memchr(covered.getBytes(), 0, covered.getNumBytes()) == nullptr; }
   const Tensor &getValue() const { return value; }
 
 private:
@@ -69,7 +67,8 @@ std::optional<plan::PartialKind> findKind(ArrayRef<plan::PartialAttr> partial, A
 
 } // namespace
 
-FailureOr<Tensor> assemble(Operation *op, ArrayRef<Piece> pieces, RankedTensorType type, const Box &wanted) {
+FailureOr<Tensor> assemble(Operation *op, ArrayRef<Piece> pieces, RankedTensorType type, const Box &wanted,
+                           bool checkReplicas) {
   plan::PartAttr part = plan::getPart(type);
   ArrayRef<plan::PartialAttr> partial = part ? part.getPlacement().getPartial() : ArrayRef<plan::PartialAttr>();
   std::optional<plan::PartialKind> kind = pieces.empty() ? std::nullopt : findKind(partial, pieces);
@@ -79,13 +78,14 @@ FailureOr<Tensor> assemble(Operation *op, ArrayRef<Piece> pieces, RankedTensorTy
   std::map<std::vector<int64_t>, Mosaic> terms;
   for (const Piece &piece : pieces) {
     std::optional<Box> box = piece.scope->findBox(type);
-    if (!box || ArrayRef<int64_t>(box->extent) != piece.value->getShape())
+    if (!box || ArrayRef<int64_t>(box->extent) != piece.value->getShape() ||
+        piece.value->getElementType() != pieces.front().value->getElementType())
       return op->emitOpError() << "E-SPMD-TYPE: a part of type " << type << " is " << describe(*piece.value);
     std::vector<int64_t> coordinate;
     for (plan::PartialAttr entry : partial)
       coordinate.push_back(piece.scope->findCoordinate(entry.getAxis()).value_or(0));
     auto [found, isNew] = terms.try_emplace(coordinate, piece.value->getElementType(), wanted);
-    if (!found->second.lay(*box, *piece.value))
+    if (!found->second.lay(*box, *piece.value) && checkReplicas)
       return op->emitOpError() << "E-REPLICA-MISMATCH: ranks hold different values of the same element of " << type;
   }
   SmallVector<Tensor> values;
@@ -124,7 +124,7 @@ static std::optional<plan::PartialKind> findIdentityKind(Operation *op, const Sc
   return std::nullopt;
 }
 
-FailureOr<RankTensors> runStep(Operation *op, const RankTensors &inputs, ArrayRef<Scope> scopes) {
+FailureOr<RankTensors> runStep(Operation *op, const RankTensors &inputs, ArrayRef<Scope> scopes, bool checkReplicas) {
   auto axes = op->getAttrOfType<ArrayAttr>("axes");
   auto from = cast<RankedTensorType>(op->getOperand(0).getType()),
        to = cast<RankedTensorType>(op->getResult(0).getType());
@@ -139,7 +139,7 @@ FailureOr<RankTensors> runStep(Operation *op, const RankTensors &inputs, ArrayRe
       results.push_back(makeIdentity(input.getElementType(), box->extent, *kind));
       continue;
     }
-    FailureOr<Tensor> result = assemble(op, findGroup(scope, inputs, scopes, axes), from, *box);
+    FailureOr<Tensor> result = assemble(op, findGroup(scope, inputs, scopes, axes), from, *box, checkReplicas);
     if (failed(result))
       return failure();
     results.push_back(*result);

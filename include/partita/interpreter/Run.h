@@ -35,6 +35,8 @@ struct RunOptions {
   std::string directory;
   /// Called after every op but calls and returns; may be empty.
   Observer observer;
+  /// Without it a run goes on when replicas differ (one of them counts), so that all values can be looked at.
+  bool checkReplicas = true;
 };
 
 /// The function of a graph module: the only public one with a body. Null after a diagnostic.
@@ -67,9 +69,10 @@ struct Piece {
 };
 
 /// The box `wanted` of the whole value of which `pieces`, all of local type `type`, are parts: replicas must agree bit
-/// for bit, partial ones are combined in the order of their coordinates. Diagnostics at `op`.
+/// for bit (unless that is not to be checked), partial ones are combined in the order of their coordinates. Diagnostics
+/// at `op`.
 llvm::FailureOr<Tensor> assemble(mlir::Operation *op, llvm::ArrayRef<Piece> pieces, mlir::RankedTensorType type,
-                                 const Box &wanted);
+                                 const Box &wanted, bool checkReplicas = true);
 
 /// Numbers for the inputs (and the parameters without data) that `inputs` lacks, drawn from (seed, name). Floats lie in
 /// [-1, 1), parameters are scaled so that activations stay near 1; integers in [0, partita.maximum], else {0, 1}.
