@@ -17,6 +17,8 @@ Session::Session(const Arguments &arguments, Terminal &terminal) : arguments(arg
   // One thread: diagnostics come in program order, and ranks of tests share two cores with us.
   context = std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
   context->loadAllAvailableDialects();
+  // The op a diagnostic is about may be a whole model.
+  context->printOpOnDiagnostic(false);
   handler = std::make_unique<ScopedDiagnosticHandler>(context.get(), [this](Diagnostic &diagnostic) {
     report(diagnostic);
     return success();
