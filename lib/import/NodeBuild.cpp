@@ -50,16 +50,31 @@ static ElementsAttr evaluateSmall(Operation *op) {
     }
     operands.push_back(*tensor);
   }
-  // A wrong op (an operand of another shape) would be evaluated out of bounds.
-  if (failed(op->getName().verifyInvariants(op)))
-    return {};
   FailureOr<SmallVector<interpreter::Tensor>> results = interpreter::evaluate(op, operands, {});
   if (failed(results))
     return {};
   return (*results)[0].toElements(type);
 }
 
+/// What the op's verifier says against it; empty where it is right.
+static std::string findMistake(Operation *op) {
+  std::string text;
+  ScopedDiagnosticHandler handler(op->getContext(), [&](Diagnostic &diagnostic) {
+    text = diagnostic.str();
+    return success();
+  });
+  return failed(op->getName().verifyInvariants(op)) ? text : "";
+}
+
 Value NodeContext::finish(Operation *op) {
+  // Conversions check what ONNX lets vary; the op knows what it is defined for (element types above all). A wrong op
+  // must also not be evaluated.
+  if (std::string mistake = findMistake(op); !mistake.empty()) {
+    session.releaseName(op->getAttrOfType<StringAttr>("name").getValue());
+    op->erase();
+    failOp("not an operation of the graph dialect: " + mistake);
+    return Value();
+  }
   if (ElementsAttr value = evaluateSmall(op)) {
     std::string folded = op->getAttrOfType<StringAttr>("name").getValue().str();
     session.releaseName(folded);

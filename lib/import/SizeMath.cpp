@@ -4,6 +4,8 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
 
+#include <numeric>
+
 using namespace partita;
 using namespace partita::import;
 
@@ -44,7 +46,7 @@ std::optional<DimSize> partita::import::multiplyChecked(const DimSize &a, const 
 std::optional<DimSize> partita::import::divideExactly(const DimSize &a, const DimSize &b) {
   if (a == b && b.minimum().value_or(0) > 0)
     return DimSize(1);
-  if (!b.isStatic() || b.constant == 0 || a.constant % b.constant != 0)
+  if (!isInRange(a) || !b.isStatic() || b.constant == 0 || a.constant % b.constant != 0)
     return std::nullopt;
   DimSize quotient(a.constant / b.constant);
   for (const auto &[symbol, coefficient] : a.coefficients) {
@@ -55,26 +57,46 @@ std::optional<DimSize> partita::import::divideExactly(const DimSize &a, const Di
   return quotient;
 }
 
+namespace {
+/// A product of extents: a number times extents without a common factor.
+struct Product {
+  std::optional<DimSize> number = DimSize(1);
+  std::vector<DimSize> symbolic;
+};
+} // namespace
+
+static Product multiplyAll(llvm::ArrayRef<DimSize> sizes) {
+  Product product;
+  for (const DimSize &size : sizes) {
+    if (size.isStatic()) {
+      product.number = product.number ? multiplyChecked(*product.number, size) : std::nullopt;
+      continue;
+    }
+    int64_t common = size.constant;
+    for (const auto &[symbol, coefficient] : size.coefficients)
+      common = std::gcd(common, coefficient);
+    product.symbolic.push_back(*divideExactly(size, DimSize(common)));
+    product.number = product.number ? multiplyChecked(*product.number, DimSize(common)) : std::nullopt;
+  }
+  return product;
+}
+
 std::optional<DimSize> partita::import::divideProducts(llvm::ArrayRef<DimSize> factors,
                                                        llvm::ArrayRef<DimSize> divisors) {
-  std::vector<DimSize> left(factors.begin(), factors.end());
-  std::optional<DimSize> divisor = DimSize(1);
-  for (const DimSize &size : divisors) {
-    auto same = llvm::find(left, size);
-    if (!size.isStatic() && same != left.end())
-      left.erase(same);
-    else
-      divisor = multiplyChecked(*divisor, size);
-    if (!divisor)
+  if (!llvm::all_of(factors, isInRange) || !llvm::all_of(divisors, isInRange))
+    return std::nullopt;
+  Product product = multiplyAll(factors), divisor = multiplyAll(divisors);
+  for (const DimSize &size : divisor.symbolic) {
+    auto same = llvm::find(product.symbolic, size);
+    if (same == product.symbolic.end())
       return std::nullopt;
+    product.symbolic.erase(same);
   }
-  std::optional<DimSize> product = DimSize(1);
-  for (const DimSize &size : left) {
-    product = multiplyChecked(*product, size);
-    if (!product)
-      return std::nullopt;
-  }
-  return divideExactly(*product, *divisor);
+  if (!product.number || !divisor.number || product.symbolic.size() > 1)
+    return std::nullopt;
+  DimSize left = product.symbolic.empty() ? DimSize(1) : product.symbolic[0];
+  std::optional<DimSize> total = multiplyChecked(left, *product.number);
+  return total ? divideExactly(*total, *divisor.number) : std::nullopt;
 }
 
 std::string partita::import::toText(const DimSize &size) {
