@@ -3,6 +3,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "partita/dialects/collective/Collective.h"
 #include "partita/dialects/graph/Graph.h"
+#include "partita/partition/Partition.h"
 
 using namespace mlir;
 
@@ -101,11 +102,37 @@ private:
     auto type = cast<RankedTensorType>(op->getResult(0).getType());
     plan::PartAttr part = plan::getPart(type);
     plan::PlacementAttr changed = partial ? changePartial(part.getPlacement()) : changeSplit(op, part.getPlacement());
-    if (!changed || changed == part.getPlacement())
+    if (!changed || isSamePlacement(op, part.getGlobal(), changed, part.getPlacement()))
       return "";
     op->getResult(0).setType(RankedTensorType::get(type.getShape(), type.getElementType(),
                                                    plan::PartAttr::get(context, part.getGlobal(), changed)));
     return "the result of " + describe(op) + " claims another placement";
+  }
+
+  /// Whether two placements mean the same boxes: a unit that changes no boundary is no fault.
+  static bool isSamePlacement(Operation *op, RankedTensorType global, plan::PlacementAttr a, plan::PlacementAttr b) {
+    placement::Mesh mesh = placement::toMesh(collective::getStage(op).getMesh());
+    placement::Shape shape = placement::toShape(global);
+    return placement::canonicalize(*placement::toPlacement(a, mesh), shape, mesh) ==
+           placement::canonicalize(*placement::toPlacement(b, mesh), shape, mesh);
+  }
+
+  /// What an op's loops mean for its results, in canonical form; empty when they mean nothing.
+  static std::vector<placement::Placement> meaningOf(Operation *op) {
+    placement::Mesh mesh = placement::toMesh(collective::getStage(op).getMesh());
+    FailureOr<LoopNest> nest = partition::getGlobalLoopNest(op);
+    auto loops = op->getAttrOfType<plan::LoopsAttr>(plan::kLoopsAttr);
+    auto placed = placement::placeOp(*nest, *placement::toAssignment(loops, mesh), mesh, {});
+    std::vector<placement::Placement> meaning;
+    auto add = [&](const std::vector<placement::Placement> &placements, TypeRange types) {
+      for (auto [placement, type] : llvm::zip(placements, types))
+        meaning.push_back(placement::canonicalize(placement, placement::toShape(plan::getPart(type).getGlobal()), mesh));
+    };
+    if (placed) {
+      add(placed->operands, op->getOperandTypes());
+      add(placed->results, op->getResultTypes());
+    }
+    return meaning;
   }
 
   static bool hasSplit(plan::PlacementAttr placement) {
@@ -160,8 +187,9 @@ private:
     auto changed = plan::LoopsAttr::get(context, loops);
     if (changed == op->getAttr(plan::kLoopsAttr))
       return "";
+    std::vector<placement::Placement> before = meaningOf(op);
     op->setAttr(plan::kLoopsAttr, changed);
-    return describe(op) + " claims other loops";
+    return meaningOf(op) == before ? "" : describe(op) + " claims other loops";
   }
 
   std::string swapOperands() {
@@ -212,6 +240,10 @@ private:
     SmallVector<collective::EventAttr> events(list.getEvents());
     size_t at = random() % events.size();
     if (mutation == Mutation::dropEvent) {
+      // A random plan may leave a stage without ops; leaving it out changes nothing.
+      auto stage = program.lookupSymbol<func::FuncOp>((events[at].getTarget().getValue() + "_forward").str());
+      if (stage && llvm::hasSingleElement(stage.getBody().front()))
+        return "";
       events.erase(events.begin() + at);
     } else if (mutation == Mutation::swapEvents) {
       if (at + 1 == events.size())
@@ -224,7 +256,9 @@ private:
     }
     lists[chosen] = collective::EventListAttr::get(context, list.getDevices(), events);
     table.setEventsAttr(ArrayAttr::get(context, lists));
-    return "event " + std::to_string(at) + " of list " + std::to_string(chosen);
+    std::string text;
+    llvm::raw_string_ostream(text) << list.getEvents()[at];
+    return text + " of list " + std::to_string(chosen);
   }
 
   ModuleOp program;
