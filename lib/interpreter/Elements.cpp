@@ -68,6 +68,9 @@ template <typename Stored> Stored load(const uint8_t *bytes, int64_t index) {
 template <typename Stored, typename T> std::vector<T> loadAll(const Tensor &tensor) {
   std::vector<T> values(tensor.getNumElements());
   const uint8_t *bytes = tensor.getBytes();
+  // An empty vector has no address to copy to.
+  if (values.empty())
+    return values;
   if constexpr (std::is_same_v<Stored, T>)
     std::memcpy(values.data(), bytes, values.size() * sizeof(T));
   else
