@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// How start and wait bufferize. start reads its source and writes its destination; wait reads the source again and both
-// reads and writes the destination, which its result is. So neither buffer can be given to another value between the
-// two, and as both must be the same buffers in both ops, a copy is never put between them.
+// How start and wait bufferize. start reads its source and writes its destination; wait reads the source again and
+// writes the destination, which its result is. So the source cannot be overwritten in between, and as both must be
+// bufferized in place, a copy is never put between them. The destination is a tensor that only the two ops mention.
 #include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -42,7 +42,9 @@ struct StartModel : BufferizableOpInterface::ExternalModel<StartModel, collectiv
 };
 
 struct WaitModel : BufferizableOpInterface::ExternalModel<WaitModel, collective::WaitOp> {
-  bool bufferizesToMemoryRead(Operation *, OpOperand &, const AnalysisState &) const { return true; }
+  bool bufferizesToMemoryRead(Operation *, OpOperand &operand, const AnalysisState &) const {
+    return operand.getOperandNumber() != kWaitDestination;
+  }
   bool bufferizesToMemoryWrite(Operation *, OpOperand &operand, const AnalysisState &) const {
     return operand.getOperandNumber() == kWaitDestination;
   }

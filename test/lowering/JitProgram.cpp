@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "JitProgram.h"
+#include "mlir/IR/Verifier.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/Parser/Parser.h"
+#include "partita/dialects/collective/Collective.h"
+#include "partita/dialects/graph/Graph.h"
+#include "partita/lowering/Lowering.h"
+#include "partita/runtime/Context.h"
+#include "llvm/ExecutionEngine/Orc/LLJIT.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/TargetSelect.h"
+#include <cmath>
+#include <gtest/gtest.h>
+
+using namespace mlir;
+using namespace partita;
+using interpreter::NamedTensors;
+using interpreter::Tensor;
+
+namespace partita::lowering::test {
+
+std::unique_ptr<MLIRContext> makeContext() {
+  DialectRegistry registry;
+  mlir::registerAllDialects(registry);
+  registry.insert<PartitaDialect, graph::GraphDialect, plan::PlanDialect, collective::CollectiveDialect>();
+  registerLoweringModels(registry);
+  auto context = std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
+  context->loadAllAvailableDialects();
+  return context;
+}
+
+OwningOpRef<ModuleOp> parse(MLIRContext &context, StringRef text) {
+  OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, &context);
+  EXPECT_TRUE(module) << text.str();
+  return module;
+}
+
+static RankedTensorType makeLocal(Type type) {
+  auto global = cast<RankedTensorType>(type);
+  MLIRContext *context = type.getContext();
+  auto part = plan::PartAttr::get(context, global, plan::PlacementAttr::getReplicated(context, global.getRank()));
+  return RankedTensorType::get(global.getShape(), global.getElementType(), part);
+}
+
+OwningOpRef<ModuleOp> makeSingleStage(ModuleOp graph) {
+  OwningOpRef<ModuleOp> module = graph.clone();
+  MLIRContext *context = graph.getContext();
+  OpBuilder builder(context);
+  builder.setInsertionPointToStart(module->getBody());
+  auto mesh = plan::MeshAttr::get(context, ArrayRef<plan::AxisAttr>(), ArrayRef<int64_t>{0});
+  Location location = builder.getUnknownLoc();
+  plan::StageOp::create(builder, location, "s", mesh);
+  auto stage = FlatSymbolRefAttr::get(context, "s");
+  auto forward = collective::EventAttr::get(context, collective::EventKind::forward, stage, 0, 0, 0);
+  auto list = collective::EventListAttr::get(context, {0}, {forward});
+  func::FuncOp function = *module->getOps<func::FuncOp>().begin();
+  builder.setInsertionPointToEnd(module->getBody());
+  collective::ProgramOp::create(builder, location, "main", "worker", "step", builder.getArrayAttr({stage}),
+                                builder.getArrayAttr({list}));
+  function.setName("s_forward");
+  function->setAttr(collective::kStageAttr, stage);
+  function->setAttr(collective::kEventAttr, builder.getStringAttr("forward"));
+  function.walk([](Operation *op) {
+    for (Value result : op->getResults())
+      result.setType(makeLocal(result.getType()));
+  });
+  SmallVector<Type> arguments, results;
+  for (BlockArgument argument : function.getArguments()) {
+    argument.setType(makeLocal(argument.getType()));
+    arguments.push_back(argument.getType());
+    unsigned index = argument.getArgNumber();
+    function.setArgAttr(index, kNameAttr, builder.getStringAttr(interpreter::getArgumentName(function, index)));
+    function.setArgAttr(index, kRoleAttr, builder.getStringAttr(kRoleInput));
+  }
+  for (unsigned index = 0; index < function.getNumResults(); ++index) {
+    results.push_back(makeLocal(function.getResultTypes()[index]));
+    function.setResultAttr(index, kNameAttr, builder.getStringAttr(interpreter::getResultName(function, index)));
+  }
+  function.setType(builder.getFunctionType(arguments, results));
+  EXPECT_TRUE(succeeded(verify(*module)));
+  return module;
+}
+
+static Type toType(runtime::ElementType type, MLIRContext &context) {
+  Builder builder(&context);
+  std::string name = runtime::elementName(type);
+  if (name == "f64")
+    return builder.getF64Type();
+  if (name == "f32")
+    return builder.getF32Type();
+  if (name == "bf16")
+    return builder.getBF16Type();
+  if (name == "f16")
+    return builder.getF16Type();
+  if (name == "bool")
+    return builder.getI1Type();
+  return builder.getIntegerType(std::stoi(name.substr(2)), name[0] == 's');
+}
+
+static std::optional<NamedTensors> runFunctions(const runtime::Image &image, const partita_function *functions,
+                                                MLIRContext &context, const NamedTensors &inputs) {
+  std::string error;
+  std::unique_ptr<runtime::Program> program =
+      runtime::Program::create(image, functions, runtime::ProgramOptions(), error);
+  std::vector<runtime::TensorView> views, outputs;
+  for (const runtime::Input &input : image.inputs) {
+    auto found = inputs.find(input.name);
+    if (found == inputs.end()) {
+      ADD_FAILURE() << "no input " << input.name;
+      return std::nullopt;
+    }
+    const Tensor &tensor = found->second;
+    views.push_back({input.elementType, {tensor.getShape().begin(), tensor.getShape().end()}, tensor.getBytes(), {}});
+  }
+  std::vector<int64_t> symbols;
+  if (!program || !runtime::bindSymbols(image, views, symbols, error) ||
+      !program->run(views, symbols, outputs, error)) {
+    ADD_FAILURE() << error;
+    return std::nullopt;
+  }
+  NamedTensors named;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    Tensor tensor(toType(outputs[i].elementType, context), outputs[i].shape);
+    std::memcpy(tensor.getMutableBytes(), outputs[i].data, tensor.getNumBytes());
+    named[image.outputs[i].name] = tensor;
+  }
+  return named;
+}
+
+std::optional<NamedTensors> runObject(const runtime::Image &image, const std::string &object, MLIRContext &context,
+                                      const NamedTensors &inputs) {
+  llvm::InitializeNativeTarget();
+  llvm::InitializeNativeTargetAsmPrinter();
+  auto jit = llvm::cantFail(llvm::orc::LLJITBuilder().create());
+  llvm::orc::SymbolMap entries;
+  auto add = [&](StringRef name, auto *function) {
+    entries[jit->mangleAndIntern(name)] = llvm::orc::ExecutorSymbolDef(
+        llvm::orc::ExecutorAddr::fromPtr(function), llvm::JITSymbolFlags::Exported | llvm::JITSymbolFlags::Callable);
+  };
+  add("partita_collective_start", &partita_collective_start);
+  add("partita_collective_wait", &partita_collective_wait);
+  add("partita_parallel_for", &partita_parallel_for);
+  add("partita_fail", &partita_fail);
+  llvm::cantFail(jit->getMainJITDylib().define(llvm::orc::absoluteSymbols(entries)));
+  llvm::cantFail(jit->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(object, "program.o")));
+  auto functions = jit->lookup("partita_functions");
+  if (!functions) {
+    ADD_FAILURE() << llvm::toString(functions.takeError());
+    return std::nullopt;
+  }
+  return runFunctions(image, functions->toPtr<const partita_function *>(), context, inputs);
+}
+
+std::optional<NamedTensors> runProgram(ModuleOp module, const NamedTensors &inputs, StringRef cpu) {
+  MLIRContext &context = *module.getContext();
+  runtime::Image image;
+  if (failed(lowerToLLVM(module, image))) {
+    ADD_FAILURE() << "lowering failed";
+    return std::nullopt;
+  }
+  EmitOptions options;
+  options.cpu = cpu.str();
+  options.optimizationLevel = 2;
+  FailureOr<std::string> object = emitObject(module, image, options);
+  if (failed(object)) {
+    ADD_FAILURE() << "code generation failed";
+    return std::nullopt;
+  }
+  return runObject(image, *object, context, inputs);
+}
+
+void expectClose(const Tensor &actual, const Tensor &expected, double relative, const std::string &what) {
+  ASSERT_TRUE(actual.getElementType() == expected.getElementType()) << what;
+  ASSERT_TRUE(actual.getShape() == expected.getShape()) << what;
+  if (!isa<FloatType>(actual.getElementType())) {
+    EXPECT_TRUE(actual.isIdenticalTo(expected)) << what;
+    return;
+  }
+  std::vector<double> a = actual.toDoubles(), b = expected.toDoubles();
+  double scale = 0;
+  for (double value : b)
+    scale = std::isfinite(value) ? std::max(scale, std::fabs(value)) : scale;
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (std::isnan(b[i]) || std::isinf(b[i])) {
+      EXPECT_TRUE(std::isnan(b[i]) ? std::isnan(a[i]) : a[i] == b[i]) << what << "[" << i << "]: " << a[i];
+      continue;
+    }
+    ASSERT_NEAR(a[i], b[i], relative * std::max(scale, 1e-30)) << what << "[" << i << "]";
+  }
+}
+
+} // namespace partita::lowering::test
