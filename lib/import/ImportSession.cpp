@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- ImportSession.cpp - The state of one import -----------------------------===//
 #include "ImportSession.h"
 

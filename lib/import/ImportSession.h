@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- ImportSession.h - The state of one import -------------------------------===//
 //
 // Everything that the conversions of nodes share: the module being built, tensors by name, names in use, problems

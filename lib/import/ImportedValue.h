@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- ImportedValue.h - What the importer knows of a tensor of the file -------===//
 //
 // Shapes in ONNX are tensors that nodes compute with. Integers whose values are known while importing (also as

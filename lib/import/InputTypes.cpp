@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- InputTypes.cpp - Types of a model's inputs ------------------------------===//
 #include "InputTypes.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- InputTypes.h - Types of a model's inputs --------------------------------===//
 //
 // Symbolic dims of inputs become numbers or bounded symbols by their bindings. Example: x: [batch, 16] with

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- KnownFolding.cpp - Arithmetic on shapes ---------------------------------===//
 //
 // Exporters write shapes as small programs (Shape, Gather, Concat, Mul ...). Those are computed here, with symbolic

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- ModelFile.cpp - An ONNX file, mapped and parsed -------------------------===//
 #include "ModelFile.h"
 

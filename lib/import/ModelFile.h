@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- ModelFile.h - An ONNX file, mapped and parsed ---------------------------===//
 //
 // The file stays mapped for as long as this object lives; the parsed model refers to big payloads by their

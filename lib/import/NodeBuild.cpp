@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- NodeBuild.cpp - Ops of the graph dialect for a node ---------------------===//
 #include "NodeContext.h"
 #include "WireScan.h"

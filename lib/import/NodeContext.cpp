@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- NodeContext.cpp - Inputs, attributes and results of a node --------------===//
 #include "NodeContext.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- NodeContext.h - One node being imported ---------------------------------===//
 //
 // What a conversion of a node may use: its inputs, its attributes with their types checked, helpers that build ops of

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- NodeOrder.cpp - The canonical order of a model's nodes ------------------===//
 #include "NodeOrder.h"
 

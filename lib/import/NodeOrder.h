@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- NodeOrder.h - The canonical order of a model's nodes --------------------===//
 //
 // A post-order walk from the outputs along the inputs, both in their order: it depends on what is computed, not on how

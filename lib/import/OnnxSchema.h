@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- OnnxSchema.h - The generated classes of Onnx.proto ----------------------===//
 //
 // The one place that includes protobuf's generated header, as a system header: its warnings are not ours.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- OpTable.cpp - The operators that are imported ---------------------------===//
 #include "OpTable.h"
 

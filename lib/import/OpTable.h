@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- OpTable.h - The operators that are imported -----------------------------===//
 //
 // Operator names of ONNX's default set to conversions. Example: table.at("Relu")(node) sets node's result.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- ParameterTable.cpp - Arguments of the imported function -----------------===//
 #include "ParameterTable.h"
 

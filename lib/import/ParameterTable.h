@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- ParameterTable.h - Arguments of the imported function -------------------===//
 //
 // Inputs first, then weights in the order of their first use. A weight, or a box of one (a part of a fused

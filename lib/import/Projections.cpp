@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Projections.cpp - Fused projections taken apart -------------------------===//
 #include "OpTable.h"
 

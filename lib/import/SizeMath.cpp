@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- SizeMath.cpp - Checked arithmetic on extents ----------------------------===//
 #include "SizeMath.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- SizeMath.h - Checked arithmetic on extents ------------------------------===//
 //
 // Extents come from files: every sum and product is checked before it is made. Example:

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- TensorPayload.h - Where a tensor's elements are -------------------------===//
 //
 // Elements of an ONNX tensor are in the message (raw or typed), in the model's own file, in an external file, or

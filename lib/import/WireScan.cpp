@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- WireScan.cpp - A model file without its big payloads --------------------===//
 #include "WireScan.h"
 

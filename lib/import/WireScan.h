@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- WireScan.h - A model file without its big payloads ----------------------===//
 //
 // protobuf stops at 2 GB and copies what it reads; weights must stay in the mapped file. So the file's wire

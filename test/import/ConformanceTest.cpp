@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- ConformanceTest.cpp - The official ONNX operator tests ------------------===//
 //
 // Every model of Debian's libonnx-testdata is imported; those that the importer takes are run in the interpreter and

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- GraphEvaluation.cpp - Runs an imported module in the interpreter --------===//
 #include "GraphEvaluation.h"
 

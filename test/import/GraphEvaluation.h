@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- GraphEvaluation.h - Runs an imported module in the interpreter ----------===//
 //
 // Parameters are loaded from their files, inputs are given by name. Example:

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- ImportHelpers.cpp - Imports models and keeps what was said --------------===//
 #include "ImportHelpers.h"
 

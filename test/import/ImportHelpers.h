@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- ImportHelpers.h - Imports models and keeps what was said ----------------===//
 //
 // A fixture: imports a model, returns the module's text, collects diagnostics. Example:

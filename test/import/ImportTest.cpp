@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- ImportTest.cpp - ONNX graphs become the graph dialect -------------------===//
 #include "partita/import/Import.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- RobustnessTest.cpp - Damaged models are refused with a code -------------===//
 //
 // Every import here either succeeds or reports a diagnostic that begins with a code; a crash fails the test binary.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- SizeMathTest.cpp - Checked arithmetic on extents ------------------------===//
 #include "SizeMath.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- TensorPayloadTest.cpp - Where a tensor's elements are -------------------===//
 #include "TensorPayload.h"
 

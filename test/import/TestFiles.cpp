@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- TestFiles.cpp - Model files for tests of the importer -------------------===//
 #include "TestFiles.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- TestFiles.h - Model files for tests of the importer ---------------------===//
 //
 // A folder of one test, removed at its end, and shorthands. Example:

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- WireScanTest.cpp - Payloads leave the copy, everything else stays -------===//
 #include "WireScan.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- ZooTest.cpp - Published parameter counts, seeded weights, refused sizes -===//
 #include "partita/import/Zoo.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Import.h - Model files into the graph dialect ---------------------------===//
 //
 // One ONNX file becomes one module with one function `main` of the graph dialect: the model's inputs, then its

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Zoo.h - ONNX files of known architectures, at any size ------------------===//
 //
 // Writes the graph of a published architecture, with seeded weights or without any, so that plans can be made

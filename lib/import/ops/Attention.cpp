@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Attention.cpp - Attention and RotaryEmbedding ---------------------------===//
 #include "OpTable.h"
 

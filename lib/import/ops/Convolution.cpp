@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Convolution.cpp - Conv --------------------------------------------------===//
 #include "OpTable.h"
 #include "ops/Windows.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Elementwise.cpp - Operators that work element by element ----------------===//
 #include "OpTable.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Matrix.cpp - MatMul, Gemm, Einsum as contractions -----------------------===//
 #include "OpTable.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Movement.cpp - Operators that move elements -----------------------------===//
 #include "OpTable.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Normalization.cpp - Softmax and the norms -------------------------------===//
 #include "OpTable.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Picking.cpp - Slice and Gather ------------------------------------------===//
 #include "OpTable.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Pooling.cpp - MaxPool, AveragePool --------------------------------------===//
 #include "OpTable.h"
 #include "ops/Windows.h"

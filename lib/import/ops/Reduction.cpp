@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Reduction.cpp - ReduceSum, ReduceMean, ... ------------------------------===//
 #include "OpTable.h"
 

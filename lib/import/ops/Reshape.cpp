@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Reshape.cpp - Reshape, Flatten, Squeeze, Unsqueeze ----------------------===//
 #include "OpTable.h"
 

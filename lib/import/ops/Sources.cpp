@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Sources.cpp - Constants, shapes, ranges ---------------------------------===//
 #include "OpTable.h"
 

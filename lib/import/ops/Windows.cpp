@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Windows.cpp - Strides, padding and dilations of a sliding window --------===//
 #include "ops/Windows.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Windows.h - Strides, padding and dilations of a sliding window ----------===//
 //
 // Convolutions and pooling share how a window moves over the spatial dims. Example: kernel 3, stride 2, pads 1, image

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Architectures.h - The graphs the zoo knows ------------------------------===//
 //
 // One struct of sizes and one function per architecture. The functions assume checked sizes (see SizeReader.h).

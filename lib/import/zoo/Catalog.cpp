@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Catalog.cpp - The names of the zoo --------------------------------------===//
 #include "zoo/Catalog.h"
 

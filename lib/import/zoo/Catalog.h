@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Catalog.h - The names of the zoo ----------------------------------------===//
 //
 // Published models by name, each an architecture with sizes. Example: `gpt3-175b` is `gpt` with 96 layers of hidden

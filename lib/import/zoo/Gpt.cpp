@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Gpt.cpp - The GPT-2 architecture ----------------------------------------===//
 #include "zoo/Architectures.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Llama.cpp - The Llama 3 architecture ------------------------------------===//
 #include "zoo/Architectures.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Mlp.cpp - A stack of fully connected layers -----------------------------===//
 #include "zoo/Architectures.h"
 

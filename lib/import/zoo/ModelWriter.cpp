@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- ModelWriter.cpp - Builds an ONNX model node by node ---------------------===//
 #include "zoo/ModelWriter.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- ModelWriter.h - Builds an ONNX model node by node -----------------------===//
 //
 // A thin layer over the schema's classes: nodes return the name of their result, weights are recorded with how

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Resnet.cpp - Residual networks ------------------------------------------===//
 #include "zoo/Architectures.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- SeededWeights.cpp - Weights as a function of seed, name and index -------===//
 #include "zoo/SeededWeights.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- SeededWeights.h - Weights as a function of seed, name and index ---------===//
 //
 // Every element is mean + deviation * noise(seed, weight name, element index), so that any part of any weight can

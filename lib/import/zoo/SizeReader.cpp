@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- SizeReader.cpp - Sizes from the command line, checked -------------------===//
 #include "zoo/SizeReader.h"
 

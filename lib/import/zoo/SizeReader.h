@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- SizeReader.h - Sizes from the command line, checked ---------------------===//
 //
 // Takes named values out of a map, checks them, and reports the first mistake at the end; what nobody took is a

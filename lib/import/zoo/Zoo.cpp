@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 //===- Zoo.cpp - Writes a model of the zoo -------------------------------------===//
 #include "partita/import/Zoo.h"
 
