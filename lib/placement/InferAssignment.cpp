@@ -26,29 +26,22 @@ struct DimWalk {
 /// The loop unit whose cut of the current loop has the same boundaries in the dim as `split`; nothing if the
 /// boundaries fall inside of iterations. Boundaries are compared at all local lengths of the dim.
 static std::optional<int64_t> unitForLoop(const DimWalk &walk, const Split &split, const Extent &dimExtent) {
-  const auto &[loop, coefficient] = walk.dim.terms[walk.term];
-  const Extent &extent = walk.loops[loop].extent;
-  auto given = walk.given.find(loop);
-  int64_t local = boundOfLocalExtent(extent, given == walk.given.end() ? DimSplit{} : given->second, walk.mesh);
-  DimSplit wanted = walk.done;
-  wanted.push_back(split);
-  DimSplit canonical = canonicalize(wanted, dimExtent, walk.mesh);
-  if (dimExtent.symbolic || split.unit % coefficient == 0) {
-    if (split.unit % coefficient != 0)
-      return std::nullopt;
+  int64_t coefficient = walk.dim.terms[walk.term].second;
+  if (split.unit % coefficient == 0)
     return split.unit / coefficient;
-  }
+  if (dimExtent.symbolic)
+    return std::nullopt;
+  DimSplit cut = walk.done;
+  cut.push_back(split);
+  DimSplit wanted = canonicalize(cut, dimExtent, walk.mesh);
   int64_t length = boundOfLocalExtent(dimExtent, walk.done, walk.mesh);
+  // A first part is a number of whole units, or everything.
   int64_t first = partOf(length, split.unit, walk.mesh.axes[split.axis].size, 0).length();
-  // A cut that leaves everything at coordinate 0 does so with any unit of at least the whole length.
-  if (first == length)
-    return std::max<int64_t>(local, 1);
   for (int64_t unit = 1; unit * coefficient <= first; ++unit) {
     if (first % (unit * coefficient) != 0)
       continue;
-    DimSplit tried = walk.done;
-    tried.push_back({split.axis, unit * coefficient});
-    if (canonicalize(tried, dimExtent, walk.mesh) == canonical)
+    cut.back().unit = unit * coefficient;
+    if (canonicalize(cut, dimExtent, walk.mesh) == wanted)
       return unit;
   }
   return std::nullopt;

@@ -232,6 +232,7 @@ TEST(LoopsTest, WindowsWithoutOverlapAreCut) {
   EXPECT_EQ(placementOfDim(overlapping, loops, rows, mesh), std::nullopt);
   EXPECT_EQ(placementOfDim(overlapping, loops, nothing, mesh), DimSplit{});
   EXPECT_EQ(inferAssignment(loops, {{{patches}, Placement{{{{0, 16}}}, {}}}}, mesh), rows);
+  EXPECT_EQ(inferAssignment(loops, {{{overlapping}, Placement{{{{0, 1}}}, {}}}}, mesh), std::nullopt);
   // 13 rows would be left over behind the last window: another count of units.
   DimExpression longer{{{0, 1}}, Window{16, 1, 1, 0, 237}};
   EXPECT_EQ(placementOfDim(longer, loops, rows, mesh), std::nullopt);

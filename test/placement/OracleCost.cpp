@@ -280,6 +280,11 @@ ExhaustiveSearch::Space &ExhaustiveSearch::spaceFor(const Placement &from, const
   return *space;
 }
 
+std::optional<Step> ExhaustiveSearch::structuredStep(const Placement &from, const Placement &to) {
+  Space &space = spaceFor(from, to);
+  return space.named[space.numberOf.at(from)][space.numberOf.at(to)];
+}
+
 std::optional<CheapestPath> ExhaustiveSearch::find(const Placement &from, const Placement &to) {
   Space &space = spaceFor(from, to);
   int count = static_cast<int>(space.classes.size());

@@ -40,6 +40,8 @@ public:
   ~ExhaustiveSearch();
   /// Both canonical.
   std::optional<CheapestPath> find(const Placement &from, const Placement &to);
+  /// The structured step between the placements or equivalent ones in their space.
+  std::optional<Step> structuredStep(const Placement &from, const Placement &to);
 
 private:
   struct Space;
