@@ -3,6 +3,7 @@
 // Fills in what a plan leaves open, op by op in program order.
 #include "PlanView.h"
 #include "partita/partition/Passes.h"
+#include "partita/placement/Destinations.h"
 #include "partita/placement/Reshard.h"
 #include <memory>
 
@@ -91,7 +92,7 @@ private:
       views.push_back(view);
     }
     auto works = [&](const std::optional<placement::LoopAssignment> &assignment) {
-      return assignment && placement::placeOp(nest, *assignment, mesh, {});
+      return assignment && placement::placeOp(op, nest, *assignment, mesh, {});
     };
     if (auto all = placement::inferAssignment(loops, views, mesh); works(all))
       return *all;

@@ -11,6 +11,14 @@ static Type toGlobal(Type type) {
   return part ? Type(part.getGlobal()) : type;
 }
 
+/// The twin's loop nest with the indexing of `numOperands` operands: those it has too many or too few are sizes, which
+/// follow the tensors and have no dims.
+static LoopNest getLoopNest(Operation *twin, unsigned numOperands) {
+  LoopNest nest = cast<SplitOpInterface>(twin).getLoopNest();
+  nest.operands.resize(numOperands);
+  return nest;
+}
+
 /// The loop nest is a question about the whole op, so the whole op is rebuilt beside the program, asked and thrown
 /// away. Its own verifier runs too: a local program whose global types do not fit together is no restriction of
 /// anything.
@@ -26,14 +34,19 @@ FailureOr<LoopNest> getGlobalLoopNest(Operation *localOp) {
     results.push_back(toGlobal(type));
   OpBuilder builder(localOp->getContext());
   builder.setInsertionPointToEnd(&scratch);
-  Operation *twin = cloneWithTypes(builder, localOp, operands, results);
+  // Ops that spell sizes as operands write those of the whole types as numbers, so the twin may have fewer operands;
+  // what a symbolic dim needs is any index.
+  auto anyIndex = [&](unsigned, unsigned) {
+    return Value(scratch.addArgument(builder.getIndexType(), localOp->getLoc()));
+  };
+  Operation *twin = cast<SplitOpInterface>(localOp).createLocal(builder, operands, results, anyIndex, anyIndex);
   FailureOr<LoopNest> nest = failure();
-  if (failed(verify(twin, /*verifyRecursively=*/true)))
+  if (!twin || twin->getName() != localOp->getName() || failed(verify(twin, /*verifyRecursively=*/true)))
     localOp->emitError("E-SPMD-TYPE: the whole values that this op's parts belong to do not fit the op");
   else
-    nest = cast<SplitOpInterface>(twin).getLoopNest();
-  twin->dropAllReferences();
-  twin->erase();
+    nest = getLoopNest(twin, localOp->getNumOperands());
+  scratch.dropAllReferences();
+  scratch.clear();
   return nest;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "PlanView.h"
 #include "partita/dialects/interfaces/SymbolicShape.h"
+#include "partita/placement/Destinations.h"
 
 using namespace mlir;
 
@@ -59,7 +60,7 @@ FailureOr<placement::OpPlacements> placeOnMesh(Operation *op, const LoopNest &ne
                                                const std::vector<std::map<int, placement::PartialKind>> &partial,
                                                TypeRange operandTypes, TypeRange resultTypes) {
   std::string error;
-  std::optional<placement::OpPlacements> placements = placement::placeOp(nest, loops, mesh, partial, &error);
+  std::optional<placement::OpPlacements> placements = placement::placeOp(op, nest, loops, mesh, partial, &error);
   if (!placements)
     return op->emitError() << "E-SPMD-TYPE: " << error;
   for (auto [index, type] : llvm::enumerate(operandTypes))

@@ -4,6 +4,7 @@
 #include "Plan.h"
 
 #include "llvm/ADT/STLExtras.h"
+#include "partita/placement/Destinations.h"
 
 using namespace mlir;
 
@@ -204,7 +205,7 @@ private:
     }
     std::string error;
     std::optional<placement::OpPlacements> placements =
-        placement::placeOp(op.nest, decision.loops, mesh, partial, &error);
+        placement::placeOp(op.op, op.nest, decision.loops, mesh, partial, &error);
     if (!placements)
       return fail("'" + op.name + "': " + error);
     for (auto [position, value] : llvm::enumerate(op.operands)) {

@@ -4,6 +4,7 @@
 #include "Options.h"
 
 #include "llvm/ADT/STLExtras.h"
+#include "partita/placement/Destinations.h"
 
 #include <numeric>
 
@@ -161,7 +162,7 @@ void OptionTable::addOption(const OpInfo &op, const LoopAssignment &loops, const
   for (size_t axis = 0; axis < uses.size(); ++axis)
     for (unsigned operand : uses[axis].through)
       partial[operand][axis] = uses[axis].kind;
-  std::optional<placement::OpPlacements> placements = placement::placeOp(op.nest, loops, mesh, partial);
+  std::optional<placement::OpPlacements> placements = placement::placeOp(op.op, op.nest, loops, mesh, partial);
   if (!placements)
     return;
   for (const placement::Placement &operand : placements->operands)

@@ -4,6 +4,7 @@
 #include "Presets.h"
 
 #include "llvm/ADT/STLExtras.h"
+#include "partita/placement/Destinations.h"
 
 #include <numeric>
 
@@ -152,7 +153,7 @@ FailureOr<std::vector<MeshCandidate>> findCandidates(const PlanningProblem &prob
 Picoseconds computeWholeTime(const PlanningProblem &problem, const OpInfo &op) {
   placement::Mesh mesh = placement::makeMesh({});
   placement::LoopAssignment loops(op.loops.size());
-  std::optional<placement::OpPlacements> placements = placement::placeOp(op.nest, loops, mesh, {});
+  std::optional<placement::OpPlacements> placements = placement::placeOp(op.op, op.nest, loops, mesh, {});
   return placements ? computeTime(problem, op, mesh, loops, *placements) : 0;
 }
 
