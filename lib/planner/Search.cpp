@@ -10,7 +10,7 @@
 namespace partita::planner {
 
 SearchSpace::SearchSpace(const PlanningProblem &problem, const MeshCandidate &candidate, const Sequence &sequence,
-                         placement::ReshardTable &reshards)
+                         ReshardPrices &reshards)
     : problem(problem), candidate(candidate) {
   for (size_t stage = 0; stage < candidate.stages.size(); ++stage) {
     spaces.push_back(std::make_unique<SpaceTable>(candidate.stages[stage], reshards));

@@ -54,7 +54,7 @@ struct SearchResult {
 /// One mesh candidate, ready to be searched: spaces and options of each stage.
 struct SearchSpace {
   SearchSpace(const PlanningProblem &problem, const MeshCandidate &candidate, const Sequence &sequence,
-              placement::ReshardTable &reshards);
+              ReshardPrices &reshards);
 
   PlacementSpace &spaceOf(const StagedValue &value);
   /// Time to send a value of this placement from one stage to another, all micro-batches.

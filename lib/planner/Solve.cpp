@@ -175,7 +175,7 @@ private:
 
   const PlanningProblem &problem;
   cost::MachinePrice price;
-  placement::ReshardTable reshards;
+  ReshardPrices reshards;
   SearchLimits limits;
   SearchStatistics statistics;
   Picoseconds lowerBound = kNever;

@@ -15,7 +15,7 @@ int64_t countTimeParts(const placement::Placement &placement, const placement::M
 }
 
 PlacementSpace::PlacementSpace(placement::Shape shape, int64_t elementBytes, const placement::Mesh &mesh,
-                               placement::ReshardTable &reshards)
+                               ReshardPrices &reshards)
     : shape(std::move(shape)), elementBytes(elementBytes), mesh(mesh), reshards(reshards) {}
 
 PlacementId PlacementSpace::intern(const placement::Placement &placement) {
@@ -33,15 +33,21 @@ PlacementId PlacementSpace::intern(const placement::Placement &placement) {
 }
 
 Move PlacementSpace::computeMove(PlacementId from, PlacementId to) {
-  const placement::Reshard *found = reshards.find(shape, elementBytes, mesh, placements[from], placements[to]);
+  const placement::Reshard *found = reshards.table.find(shape, elementBytes, mesh, placements[from], placements[to]);
   if (!found)
     return {};
-  Move move;
-  // The price covers all micro-batches of a value that is cut by them. One that is not is moved in each of them anew.
-  int64_t executions = placement::timeCount(mesh) / std::max<int64_t>(1, parts[from]);
-  move.price = std::min(kNever, multiplySaturated(toPicoseconds(found->seconds), executions));
-  for (size_t step = 1; step < found->path.size(); ++step)
-    move.path.push_back(intern(found->path[step]));
+  // Every step is executed for each micro-batch, whether the value differs between them or not.
+  int64_t executions = placement::timeCount(mesh);
+  Move move{0, {}};
+  for (size_t i = 1; i < found->path.size(); ++i) {
+    std::optional<placement::Step> step = placement::classifyStep(shape, mesh, found->path[i - 1], found->path[i]);
+    if (!step)
+      return {};
+    double seconds = reshards.price.seconds(
+        placement::describeStep(*step, shape, elementBytes, mesh, found->path[i - 1], found->path[i]));
+    move.price = std::min(kNever, addSaturated(move.price, multiplySaturated(toPicoseconds(seconds), executions)));
+    move.path.push_back(intern(found->path[i]));
+  }
   return move;
 }
 

@@ -19,6 +19,14 @@ namespace partita::planner {
 
 using PlacementId = int16_t;
 
+/// The cheapest paths, and what each of their steps costs.
+struct ReshardPrices {
+  explicit ReshardPrices(const placement::CommunicationPrice &price) : price(price), table(price) {}
+
+  const placement::CommunicationPrice &price;
+  placement::ReshardTable table;
+};
+
 /// From one placement to another: price of all executions in a step, and the placements passed, `to` included.
 struct Move {
   Picoseconds price = kNever;
@@ -27,8 +35,7 @@ struct Move {
 
 class PlacementSpace {
 public:
-  PlacementSpace(placement::Shape shape, int64_t elementBytes, const placement::Mesh &mesh,
-                 placement::ReshardTable &reshards);
+  PlacementSpace(placement::Shape shape, int64_t elementBytes, const placement::Mesh &mesh, ReshardPrices &reshards);
 
   /// The number of a placement; equivalent ones have the same.
   PlacementId intern(const placement::Placement &placement);
@@ -47,7 +54,7 @@ private:
   placement::Shape shape;
   int64_t elementBytes;
   const placement::Mesh &mesh;
-  placement::ReshardTable &reshards;
+  ReshardPrices &reshards;
   std::map<placement::Placement, PlacementId> raw, canonical;
   std::vector<placement::Placement> placements;
   std::vector<int64_t> localBytes, parts;
@@ -57,13 +64,13 @@ private:
 /// The spaces of one mesh.
 class SpaceTable {
 public:
-  SpaceTable(const placement::Mesh &mesh, placement::ReshardTable &reshards) : mesh(mesh), reshards(reshards) {}
+  SpaceTable(const placement::Mesh &mesh, ReshardPrices &reshards) : mesh(mesh), reshards(reshards) {}
   PlacementSpace &find(const placement::Shape &shape, int64_t elementBytes);
   const placement::Mesh &getMesh() const { return mesh; }
 
 private:
   const placement::Mesh &mesh;
-  placement::ReshardTable &reshards;
+  ReshardPrices &reshards;
   std::map<std::pair<placement::Shape, int64_t>, std::unique_ptr<PlacementSpace>> spaces;
 };
 

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Functions, machines and prices for tests of the planner.
+//
+// Example: TestProblem test(kMlp, 2); test.build() is the problem of planning kMlp on two devices.
+#ifndef PARTITA_TEST_PLANNER_TESTPROBLEM_H
+#define PARTITA_TEST_PLANNER_TESTPROBLEM_H
+
+#include "Solve.h"
+
+#include "partita/cost/FakeCost.h"
+#include "partita/dialects/graph/Graph.h"
+#include "partita/dialects/plan/Plan.h"
+
+#include "mlir/Parser/Parser.h"
+
+namespace partita::planner {
+
+struct TestProblem {
+  TestProblem(const std::string &body, int64_t devices)
+      : machine(*machine::Machine::parse("cpu:" + std::to_string(devices))) {
+    context.loadDialect<mlir::func::FuncDialect, PartitaDialect, graph::GraphDialect, plan::PlanDialect>();
+    module = mlir::parseSourceString<mlir::ModuleOp>(body, &context);
+    // A second an operation would need long sums: a nanosecond each, so that prices are small whole picoseconds.
+    cost.perOperation = {{cost::Unit::Matrix, 1e-9}, {cost::Unit::Vector, 1e-9}, {cost::Unit::Attention, 1e-9}};
+    cost.perKernel = 1e-9;
+    cost.perMemoryByte = 1e-12;
+    for (cost::Collective kind :
+         {cost::Collective::AllReduce, cost::Collective::AllGather, cost::Collective::ReduceScatter,
+          cost::Collective::AllToAll, cost::Collective::PointToPoint, cost::Collective::Exchange})
+      cost.collectives[kind] = {7e-9, 1e-10};
+  }
+
+  mlir::func::FuncOp function() { return *module->getOps<mlir::func::FuncOp>().begin(); }
+
+  mlir::FailureOr<PlanningProblem> build() { return buildProblem(function(), machine, cost, options); }
+
+  mlir::FailureOr<PlanResult> plan() { return planFunction(function(), machine, cost, options); }
+
+  std::string print() {
+    std::string text;
+    llvm::raw_string_ostream os(text);
+    module->print(os);
+    return text;
+  }
+
+  /// The first diagnostic of planning.
+  std::string planError() {
+    std::string text;
+    mlir::ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic &diagnostic) {
+      if (text.empty())
+        text = diagnostic.str();
+      return mlir::success();
+    });
+    return mlir::succeeded(plan()) ? "planned" : text;
+  }
+
+  mlir::MLIRContext context;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  machine::Machine machine;
+  cost::FakeCost cost;
+  PlanOptions options;
+};
+
+/// Two products with an activation: x [8,16] * w1 [16,32], relu, * w2 [32,16].
+inline const char *const kMlp = R"(
+func.func @main(%x: tensor<8x16xf32> {partita.role = "input"}, %w1: tensor<16x32xf32> {partita.role = "parameter"},
+                %w2: tensor<32x16xf32> {partita.role = "parameter"}) -> tensor<8x16xf32> {
+  %0 = partita_graph.contraction "fc1"(%x, %w1) "mk,kn->mn" : (tensor<8x16xf32>, tensor<16x32xf32>) -> tensor<8x32xf32>
+  %1 = partita_graph.elementwise "act" relu(%0) : (tensor<8x32xf32>) -> tensor<8x32xf32>
+  %2 = partita_graph.contraction "fc2"(%1, %w2) "mk,kn->mn" : (tensor<8x32xf32>, tensor<32x16xf32>) -> tensor<8x16xf32>
+  return %2 : tensor<8x16xf32>
+}
+)";
+
+/// A value with three readers, a residual sum and two results: copies are worth sharing.
+inline const char *const kShared = R"(
+func.func @main(%x: tensor<6x4xf32> {partita.role = "input"}, %w: tensor<4x4xf32> {partita.role = "parameter"})
+    -> (tensor<6x4xf32>, tensor<6xf32>) {
+  %0 = partita_graph.contraction "a"(%x, %w) "mk,kn->mn" : (tensor<6x4xf32>, tensor<4x4xf32>) -> tensor<6x4xf32>
+  %1 = partita_graph.contraction "b"(%0, %w) "mk,kn->mn" : (tensor<6x4xf32>, tensor<4x4xf32>) -> tensor<6x4xf32>
+  %2 = partita_graph.elementwise "sum" add(%0, %1) : (tensor<6x4xf32>, tensor<6x4xf32>) -> tensor<6x4xf32>
+  %3 = partita_graph.reduce "rows" sum(%0) dims [1] : (tensor<6x4xf32>) -> tensor<6xf32>
+  return %2, %3 : tensor<6x4xf32>, tensor<6xf32>
+}
+)";
+
+/// `count` residual layers: x + w2 relu(w1 x).
+inline std::string makeLayers(int count) {
+  std::string arguments = "%x0: tensor<8x16xf32> {partita.role = \"input\"}", body;
+  for (int i = 0; i < count; ++i) {
+    std::string n = std::to_string(i), m = std::to_string(i + 1);
+    arguments += ", %a" + n + ": tensor<16x32xf32> {partita.role = \"parameter\"}, %b" + n +
+                 ": tensor<32x16xf32> {partita.role = \"parameter\"}";
+    body += "%p" + n + " = partita_graph.contraction \"l" + n + ".fc1\"(%x" + n + ", %a" + n +
+            ") \"mk,kn->mn\" : (tensor<8x16xf32>, tensor<16x32xf32>) -> tensor<8x32xf32>\n" + "%q" + n +
+            " = partita_graph.elementwise \"l" + n + ".act\" relu(%p" + n +
+            ") : (tensor<8x32xf32>) -> tensor<8x32xf32>\n" + "%r" + n + " = partita_graph.contraction \"l" + n +
+            ".fc2\"(%q" + n + ", %b" + n +
+            ") \"mk,kn->mn\" : (tensor<8x32xf32>, tensor<32x16xf32>) -> tensor<8x16xf32>\n" + "%x" + m +
+            " = partita_graph.elementwise \"l" + n + ".add\" add(%x" + n + ", %r" + n +
+            ") : (tensor<8x16xf32>, tensor<8x16xf32>) -> tensor<8x16xf32>\n";
+  }
+  return "func.func @main(" + arguments + ") -> tensor<8x16xf32> {\n" + body + "return %x" + std::to_string(count) +
+         " : tensor<8x16xf32>\n}\n";
+}
+
+} // namespace partita::planner
+
+#endif
