@@ -22,8 +22,8 @@ using placement::Placement;
 class WithinMicroBatchPrice : public placement::BytesPrice {
 public:
   double seconds(const placement::StepDescription &step) const override {
-    bool overTime = llvm::any_of(
-        step.axes, [&](int axis) { return step.mesh.axes[axis].kind == placement::AxisKind::time; });
+    bool overTime =
+        llvm::any_of(step.axes, [&](int axis) { return step.mesh.axes[axis].kind == placement::AxisKind::time; });
     return overTime && step.kind != placement::StepKind::slice ? std::numeric_limits<double>::infinity()
                                                                : BytesPrice::seconds(step);
   }
@@ -159,10 +159,17 @@ private:
     plan::PlacementAttr target = placement::toAttribute(context, wanted, stages[stage].mesh);
     auto home = homes.find(operand);
     if (home == homes.end()) {
-      // An argument: its data is cut at load, so it is kept as it is read.
-      if (!llvm::is_contained(kept[operand], target))
-        kept[operand].push_back(target);
-      reshard = plan::ReshardAttr::get(context, {target}, {});
+      // An argument: its data is cut at load, so it is kept as it is read. Only full values are kept; one that is read
+      // partial (the destination of a split reduction) is made so in a step.
+      Placement full = wanted;
+      full.partial.clear();
+      plan::PlacementAttr stored = placement::toAttribute(context, full, stages[stage].mesh);
+      if (!llvm::is_contained(kept[operand], stored))
+        kept[operand].push_back(stored);
+      SmallVector<plan::PlacementAttr> path{stored};
+      if (stored != target)
+        path.push_back(target);
+      reshard = plan::ReshardAttr::get(context, path, {});
       return success();
     }
     Placement from = *home->second.placement, to = wanted;
