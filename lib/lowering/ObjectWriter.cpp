@@ -85,6 +85,8 @@ static void addTables(llvm::Module &module, const runtime::Image &image) {
 static void optimize(llvm::Module &module, llvm::TargetMachine &target, unsigned level) {
   llvm::PipelineTuningOptions tuning;
   tuning.LoopVectorization = tuning.SLPVectorization = tuning.LoopInterleaving = level >= 2;
+  // Extents are often small and static: unrolling them away makes code ten times as long for nothing.
+  tuning.LoopUnrolling = false;
   llvm::PassBuilder builder(&target, tuning);
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;

@@ -228,15 +228,13 @@ std::vector<Case> makeTensorCases() {
          "partita_graph.rotary \"r\" (%x, %c, %s) interleaved true : (tensor<2x3x4x8xf32>, tensor<4x4xf32>, "
          "tensor<4x4xf32>) -> tensor<2x3x4x8xf32>",
          "tensor<2x3x4x8xf32>"),
-      op("batch_norm",
-         "%x: tensor<2x3x4xf32>, %s: tensor<3xf32>, %b: tensor<3xf32>, %m: tensor<3xf32>, %a: tensor<3xf32>",
-         "partita_graph.elementwise \"v\" exp(%a) : (tensor<3xf32>) -> tensor<3xf32> "
-         "%n = partita_graph.batch_norm \"n\" (%x, %s, %b, %m, %r) epsilon 1.0e-5 : (tensor<2x3x4xf32>, "
-         "tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<2x3x4xf32> "
-         "%p = partita_graph.reduce \"p\" sum(%n) dims [0, 2] : (tensor<2x3x4xf32>) -> tensor<3xf32> "
-         "%q = partita_graph.elementwise \"q\" add(%p, %r) : (tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32> return %q "
-         ": tensor<3xf32> } func.func private @unused(%r: tensor<3xf32>) -> tensor<3xf32> {",
-         "tensor<3xf32>", 1e-5),
+      {"batch_norm",
+       "(%x: tensor<2x3x4xf32>, %s: tensor<3xf32>, %b: tensor<3xf32>, %m: tensor<3xf32>, %a: tensor<3xf32>) -> "
+       "tensor<2x3x4xf32> { "
+       "%v = partita_graph.elementwise \"v\" exp(%a) : (tensor<3xf32>) -> tensor<3xf32> "
+       "%n = partita_graph.batch_norm \"n\" (%x, %s, %b, %m, %v) epsilon 1.0e-5 : (tensor<2x3x4xf32>, tensor<3xf32>, "
+       "tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<2x3x4xf32> return %n : tensor<2x3x4xf32> }",
+       1e-5},
       op("select", "%c: tensor<9xi1>, %x: tensor<9xf32>, %y: tensor<9xf32>",
          "partita_graph.elementwise \"r\" select(%c, %x, %y) : (tensor<9xi1>, tensor<9xf32>, tensor<9xf32>) -> "
          "tensor<9xf32>",
