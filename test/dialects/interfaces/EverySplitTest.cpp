@@ -320,6 +320,57 @@ TEST_F(EverySplitTest, TwoLoops) {
   EXPECT_GT(splits, 1000);
 }
 
+/// A wrong answer about splitting does not pass: what the laws above would say of one.
+TEST_F(EverySplitTest, WrongPlacementsAreCaught) {
+  auto fails = [&](const OpCase &entry, size_t loop, int64_t unit, bool forgetPartial, StringRef code) {
+    auto subject = prepare(entry);
+    ASSERT_TRUE(subject);
+    plan::MeshAttr mesh = makeMesh({3});
+    std::vector<Scope> ranks = listRanks(*subject, mesh);
+    Assignment assignment(subject->nest.loops.size());
+    assignment[loop] = {{"a", unit}};
+    if (!forgetPartial) // The unit of the wrong side: the operand is cut in finer units than the result.
+      for (DimExpression &dim : subject->nest.operands[0])
+        for (DimTerm &term : dim)
+          term.coefficient = 1;
+    SmallVector<Type> operandTypes;
+    for (auto [index, operand] : llvm::enumerate(subject->operands))
+      operandTypes.push_back(localType(cast<RankedTensorType>(subject->op->getOperand(index).getType()),
+                                       *placeDims(subject->nest, subject->nest.operands[index], assignment, mesh), {},
+                                       ranks));
+    RankedTensorType resultType =
+        localType(cast<RankedTensorType>(subject->op->getResult(0).getType()),
+                  *placeDims(subject->nest, subject->nest.results[0], assignment, mesh), {}, ranks);
+    OwningOpRef<ModuleOp> scratch = ModuleOp::create(subject->op->getLoc());
+    Operation *local = buildLocal(*subject, operandTypes, resultType, *scratch);
+    SmallVector<Tensor> results;
+    diagnostics.clear();
+    for (const Scope &rank : ranks) {
+      SmallVector<Tensor> own;
+      for (auto [type, operand] : llvm::zip(operandTypes, subject->operands)) {
+        Box box = *rank.findBox(cast<RankedTensorType>(type));
+        own.push_back(cutBox(operand, box.offset, box.extent));
+      }
+      auto result = evaluate(local, own, Context{{}, rank});
+      results.push_back(succeeded(result) ? result->front() : Tensor());
+    }
+    SmallVector<Piece> pieces;
+    for (auto [scope, result] : llvm::zip(ranks, results))
+      pieces.push_back({&scope, &result});
+    if (results.front().isPresent()) {
+      const Tensor &whole = subject->control.reference;
+      EXPECT_TRUE(failed(assemble(local, pieces, resultType, {Shape(whole.getRank(), 0), Shape(whole.getShape())})));
+    }
+    EXPECT_NE(diagnostics.find(code.str()), std::string::npos) << diagnostics;
+  };
+  // A product whose summed loop is split is partial; as a replicated value its replicas differ.
+  fails({R"(contraction "op" (%a0, %a1) "mk,kn->mn")", {"tensor<5x7xf32>", "tensor<7x4xf32>"}, "tensor<5x4xf32>"}, 2, 1,
+        /*forgetPartial=*/true, "E-REPLICA-MISMATCH");
+  // Two heads of four: cut into eight single elements the parts are no heads any more.
+  fails({R"(reshape "op" (%a0))", {"tensor<3x8xf32>"}, "tensor<3x2x4xf32>"}, 1, 1, /*forgetPartial=*/false,
+        "E-BAD-INPUT");
+}
+
 /// Partial operands where the nest says that partial values flow through.
 class PartialFlowTest : public EverySplitTest {
 protected:
