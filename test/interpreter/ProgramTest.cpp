@@ -114,9 +114,9 @@ TEST_F(ProgramTest, EveryStepByItsDefinition) {
                            {"exchange", R"([["a"], ["b"]])", R"([["b"], ["a"]])", R"(["a", "b"])"},
                            {"exchange", R"([["a", "b"], []])", R"([["b", "a"], []])", R"(["a", "b"])"}}) {
     std::string from = type(step.from), to = type(step.to);
-    Tensor y = runOneStage(mesh, from,
-                           "%r = partita_collective." + step.op + " \"s\" %x over " + step.axes + " : " + from + " to " + to,
-                           to, x, devices);
+    Tensor y = runOneStage(
+        mesh, from, "%r = partita_collective." + step.op + " \"s\" %x over " + step.axes + " : " + from + " to " + to,
+        to, x, devices);
     ASSERT_TRUE(y.isPresent()) << step.op << diagnostics;
     // The output is put together from the result's parts, and moving changes nothing.
     EXPECT_TRUE(y.isIdenticalTo(x)) << step.op;
@@ -127,7 +127,8 @@ TEST_F(ProgramTest, PartialValuesAreMadeAndReduced) {
   Tensor x = varied(f32(), {5, 7}, 4);
   const std::string mesh = R"(<["a"=2, "b"=3], devices = [0 to 5]>)", devices = "[0, 1, 2, 3, 4, 5]";
   for (const std::string &kind : {"sum", "max", "min"}) {
-    std::string whole = part("5x7", "5x7", "[[], []]"), partial = part("5x7", "5x7", "[[], []], partial [\"b\" " + kind + "]");
+    std::string whole = part("5x7", "5x7", "[[], []]"),
+                partial = part("5x7", "5x7", "[[], []], partial [\"b\" " + kind + "]");
     std::string scattered = part("?x7", "5x7", R"([["b"], []])");
     for (bool scatter : {false, true}) {
       const std::string &to = scatter ? scattered : whole;
@@ -140,7 +141,8 @@ TEST_F(ProgramTest, PartialValuesAreMadeAndReduced) {
       EXPECT_TRUE(y.isIdenticalTo(x)) << kind;
     }
     // A partial output is combined when it is put together.
-    Tensor y = runOneStage(mesh, whole, "%r = partita_collective.partialize \"p\" %x over [\"b\"] : " + whole + " to " + partial,
+    Tensor y = runOneStage(mesh, whole,
+                           "%r = partita_collective.partialize \"p\" %x over [\"b\"] : " + whole + " to " + partial,
                            partial, x, devices);
     EXPECT_TRUE(y.isIdenticalTo(x)) << kind;
   }

@@ -14,7 +14,8 @@ static double secondsSince(std::chrono::steady_clock::time_point start) {
 }
 
 /// C = A B, the sum innermost, one accumulator.
-static void multiplyNaively(const std::vector<float> &a, const std::vector<float> &b, std::vector<float> &c, int64_t n) {
+static void multiplyNaively(const std::vector<float> &a, const std::vector<float> &b, std::vector<float> &c,
+                            int64_t n) {
   for (int64_t i = 0; i < n; ++i)
     for (int64_t j = 0; j < n; ++j) {
       float sum = 0;
@@ -53,7 +54,8 @@ int main() {
     multiplyNaively(a, b, c, kExtent);
     naive = std::min(naive, secondsSince(start));
   }
-  llvm::outs() << "interpreter: " << kOperations / best * 1e-9 << " GFLOP/s, naive triple loop: "
-               << kOperations / naive * 1e-9 << " GFLOP/s (" << c[0] << "), ratio " << naive / best << "\n";
+  llvm::outs() << "interpreter: " << kOperations / best * 1e-9
+               << " GFLOP/s, naive triple loop: " << kOperations / naive * 1e-9 << " GFLOP/s (" << c[0] << "), ratio "
+               << naive / best << "\n";
   return 0;
 }
