@@ -3,6 +3,7 @@
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/InitAllDialects.h"
 #include "partita/lowering/Lowering.h"
+#include "partita/lowering/Passes.h"
 #include "partita/pipeline/Plugin.h"
 
 using namespace mlir;
@@ -14,4 +15,7 @@ void partita::registerAll(DialectRegistry &registry) {
   lowering::registerLoweringModels(registry);
 }
 
-void partita::registerAllPasses() { registerPluginPasses(); }
+void partita::registerAllPasses() {
+  registerPluginPasses();
+  lowering::registerPartitaLoweringPasses();
+}
