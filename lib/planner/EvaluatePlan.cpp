@@ -3,8 +3,8 @@
 //===- EvaluatePlan.cpp - What a plan costs, from its decisions alone --------------===//
 #include "Plan.h"
 
-#include "llvm/ADT/STLExtras.h"
 #include "partita/placement/Destinations.h"
+#include "llvm/ADT/STLExtras.h"
 
 using namespace mlir;
 
@@ -111,6 +111,10 @@ private:
       if (!step)
         return fail("no single collective makes " + placement::toString(path[i], meshOf(stage)) + " of '" + info.name +
                     "'");
+      bool isOverTime = llvm::any_of(
+          step->axes, [&](int axis) { return meshOf(stage).axes[axis].kind == placement::AxisKind::time; });
+      if (isOverTime && step->kind != placement::StepKind::slice)
+        return fail("'" + info.name + "' is needed for all micro-batches at once");
       countStep(info, stage, *step, path[i - 1], path[i]);
       addCopy(value, stage, path[i], event);
     }

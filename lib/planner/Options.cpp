@@ -3,8 +3,8 @@
 //===- Options.cpp - The ways in which one op can run on a mesh --------------------===//
 #include "Options.h"
 
-#include "llvm/ADT/STLExtras.h"
 #include "partita/placement/Destinations.h"
+#include "llvm/ADT/STLExtras.h"
 
 #include <numeric>
 

@@ -3,8 +3,8 @@
 //===- Presets.cpp - Which meshes are searched, and what their axes may do ---------===//
 #include "Presets.h"
 
-#include "llvm/ADT/STLExtras.h"
 #include "partita/placement/Destinations.h"
+#include "llvm/ADT/STLExtras.h"
 
 #include <numeric>
 

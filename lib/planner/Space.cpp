@@ -3,7 +3,17 @@
 //===- Space.cpp - Placements of one shape, numbered and priced --------------------===//
 #include "Space.h"
 
+#include "llvm/ADT/STLExtras.h"
+
 namespace partita::planner {
+
+double ProgramPrice::seconds(const placement::StepDescription &step) const {
+  bool isOverTime =
+      llvm::any_of(step.axes, [&](int axis) { return step.mesh.axes[axis].kind == placement::AxisKind::time; });
+  if (isOverTime && step.kind != placement::StepKind::slice)
+    return std::numeric_limits<double>::infinity();
+  return base.seconds(step);
+}
 
 int64_t countTimeParts(const placement::Placement &placement, const placement::Mesh &mesh) {
   int64_t parts = 1;

@@ -19,11 +19,22 @@ namespace partita::planner {
 
 using PlacementId = int16_t;
 
+/// The program of a stage runs once for each micro-batch: it can cut its own out of a value, but it cannot wait for
+/// later ones. Other steps over time axes are forbidden.
+class ProgramPrice : public placement::CommunicationPrice {
+public:
+  explicit ProgramPrice(const placement::CommunicationPrice &base) : base(base) {}
+  double seconds(const placement::StepDescription &step) const override;
+
+private:
+  const placement::CommunicationPrice &base;
+};
+
 /// The cheapest paths, and what each of their steps costs.
 struct ReshardPrices {
-  explicit ReshardPrices(const placement::CommunicationPrice &price) : price(price), table(price) {}
+  explicit ReshardPrices(const placement::CommunicationPrice &base) : price(base), table(price) {}
 
-  const placement::CommunicationPrice &price;
+  ProgramPrice price;
   placement::ReshardTable table;
 };
 
