@@ -55,21 +55,6 @@ set(CMAKE_CXX_COMPILE_OPTIONS_PIE -fPIC)
 
 add_custom_target(PartitaTablegen)
 
-# TEMPORARY while several people write at once: sources that are not there yet are skipped.
-macro(partita_existing_sources)
-  set(existing)
-  foreach(source ${ARG_UNPARSED_ARGUMENTS})
-    if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${source} OR EXISTS ${source} OR source MATCHES "^/|pb\\.cc|\\$<")
-      list(APPEND existing ${source})
-    endif()
-  endforeach()
-  if(NOT existing)
-    file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/Empty.cpp "")
-    set(existing ${CMAKE_CURRENT_BINARY_DIR}/Empty.cpp)
-  endif()
-  set(ARG_UNPARSED_ARGUMENTS ${existing})
-endmacro()
-
 # partita_add_tablegen(TARGET FILE.td [GENERATOR-FLAG OUTPUT]...): outputs land in the generated root
 # under the source folder's own path, so they are included as "partita/dialects/x/Y.h.inc".
 function(partita_add_tablegen target td)
@@ -94,7 +79,6 @@ endfunction()
 
 function(partita_add_library name)
   cmake_parse_arguments(ARG "" "" "LINK;TABLEGEN" ${ARGN})
-  partita_existing_sources()
   add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PUBLIC ${ARG_LINK} PartitaMLIROptions)
   target_precompile_headers(${name} REUSE_FROM PartitaPrecompiled)
@@ -105,7 +89,6 @@ endfunction()
 # Shared MLIR libraries go last on the link line of every final binary.
 function(partita_add_tool name)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
-  partita_existing_sources()
   add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PRIVATE ${ARG_LINK} PartitaMLIROptions MLIR LLVM)
   target_precompile_headers(${name} REUSE_FROM PartitaPrecompiled)
@@ -114,7 +97,6 @@ endfunction()
 
 function(partita_add_plain_library name)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
-  partita_existing_sources()
   add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PUBLIC ${ARG_LINK} PartitaOptions)
   set_property(GLOBAL APPEND PROPERTY PARTITA_LIBRARIES ${name})
@@ -123,7 +105,6 @@ endfunction()
 # One GoogleTest binary, one ctest entry. Options: MLIR (links the shared libraries), TIMEOUT seconds.
 function(partita_add_unit_test name)
   cmake_parse_arguments(ARG "MLIR" "TIMEOUT" "LINK" ${ARGN})
-  partita_existing_sources()
   add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gtest GTest::gtest_main)
   if(ARG_MLIR)
