@@ -78,6 +78,9 @@ const ShortestPaths::Tree &ShortestPaths::treeFrom(int start) {
   return tree;
 }
 
+// Exchanges to other placements than the target would cost one intersection for every pair of nodes. They are never
+// better on even dims when all axes are equally fast; where one axis is ten times faster than the other, one pair in
+// twelve would gain (a permutation, then a gather over the fast axis).
 std::optional<Path> ShortestPaths::find(int from, int to) {
   const Tree &tree = treeFrom(from);
   std::optional<Path> best = pathTo(tree, to);
