@@ -48,8 +48,7 @@ struct AssignScratchPass : lowering::impl::AssignScratchPassBase<AssignScratchPa
     kernel->setAttr(kScratchAttr, IntegerAttr::get(IntegerType::get(&getContext(), 64), bytes));
   }
 
-  FailureOr<std::vector<memory::LiveRange>> findLiveRanges(func::FuncOp kernel,
-                                                           ArrayRef<memref::AllocOp> allocations) {
+  FailureOr<std::vector<memory::LiveRange>> findLiveRanges(func::FuncOp kernel, ArrayRef<memref::AllocOp> allocations) {
     Block &body = kernel.getBody().front();
     DenseMap<Operation *, int64_t> position;
     for (Operation &op : body)
@@ -81,13 +80,12 @@ struct AssignScratchPass : lowering::impl::AssignScratchPassBase<AssignScratchPa
     for (auto [index, offset] : llvm::enumerate(layout.offsets)) {
       memref::AllocOp allocation = allocations[index];
       builder.setInsertionPoint(allocation);
-      Value view = makeView(builder, allocation.getLoc(), bytes, offset, allocation.getType(),
-                            allocation.getDynamicSizes());
+      Value view =
+          makeView(builder, allocation.getLoc(), bytes, offset, allocation.getType(), allocation.getDynamicSizes());
       allocation.replaceAllUsesWith(view);
       allocation->erase();
     }
   }
-
 };
 
 } // namespace

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "Bounds.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "partita/dialects/collective/Collective.h"
 #include "partita/dialects/interfaces/SymbolicShape.h"
@@ -36,8 +36,8 @@ std::optional<int64_t> lowering::findUpperBound(Value value) {
     return boundOfPart(op, cast<RankedTensorType>(extent.getType()), extent.getDim());
   if (auto dim = dyn_cast<memref::DimOp>(op))
     return boundOfDim(dim);
-  if (!isa<arith::AddIOp, arith::SubIOp, arith::MulIOp, arith::DivSIOp, arith::DivUIOp, arith::MaxSIOp,
-           arith::MinSIOp>(op))
+  if (!isa<arith::AddIOp, arith::SubIOp, arith::MulIOp, arith::DivSIOp, arith::DivUIOp, arith::MaxSIOp, arith::MinSIOp>(
+          op))
     return std::nullopt;
   std::optional<int64_t> left = findUpperBound(op->getOperand(0)), right = findUpperBound(op->getOperand(1));
   // A divisor counts as 1, a subtrahend as 0, unless it is constant.

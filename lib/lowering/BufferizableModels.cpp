@@ -35,8 +35,8 @@ struct StartModel : BufferizableOpInterface::ExternalModel<StartModel, collectiv
     if (failed(source) || failed(destination))
       return failure();
     replaceOpWithNewBufferizedOp<collective::StartOp>(
-        rewriter, op, start.getToken().getType(), start.getIdAttr(), start.getKindAttr(), start.getNameAttr(), start.getAxesAttr(),
-        start.getSourceTypeAttr(), start.getDestinationTypeAttr(), *source, *destination);
+        rewriter, op, start.getToken().getType(), start.getIdAttr(), start.getKindAttr(), start.getNameAttr(),
+        start.getAxesAttr(), start.getSourceTypeAttr(), start.getDestinationTypeAttr(), *source, *destination);
     return success();
   }
 };

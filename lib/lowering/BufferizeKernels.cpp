@@ -35,8 +35,7 @@ static tensor::EmptyOp findBuffer(Value value) {
 /// Results are computed where the caller wants them, instead of being copied there at the end.
 static void computeInPlace(func::FuncOp kernel) {
   OpBuilder builder(kernel.getContext());
-  for (auto materialize :
-       llvm::make_early_inc_range(kernel.getOps<bufferization::MaterializeInDestinationOp>())) {
+  for (auto materialize : llvm::make_early_inc_range(kernel.getOps<bufferization::MaterializeInDestinationOp>())) {
     tensor::EmptyOp empty = findBuffer(materialize.getSource());
     if (!empty || empty.getType() != materialize.getSource().getType())
       continue;

@@ -91,9 +91,9 @@ private:
     stage.name = op.getSymName().str();
     int64_t number = image.stages.size();
     for (plan::AxisAttr axis : op.getMesh().getAxes())
-      stage.axes.push_back({axis.getName().str(), axis.getSize(),
-                            axis.getKind() == plan::AxisKind::time ? runtime::AxisKind::time
-                                                                   : runtime::AxisKind::space});
+      stage.axes.push_back(
+          {axis.getName().str(), axis.getSize(),
+           axis.getKind() == plan::AxisKind::time ? runtime::AxisKind::time : runtime::AxisKind::space});
     for (int64_t device : op.getMesh().getDevices())
       stage.devices.push_back(deviceNumbers[device]);
     for (func::FuncOp function : module.getOps<func::FuncOp>()) {

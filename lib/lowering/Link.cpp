@@ -65,8 +65,8 @@ public:
     std::string begin = support + "/crtbeginS.o", end = support + "/crtendS.o";
     if (libc.empty() || libm.empty() || loader.empty() || !llvm::sys::fs::exists(begin))
       return {};
-    std::vector<std::string> line = {"-o", options.output, "--gc-sections", "--eh-frame-hdr", "-z", "relro", "-z",
-                                     "now", "-z", "noexecstack"};
+    std::vector<std::string> line = {"-o",  options.output, "--gc-sections", "--eh-frame-hdr", "-z", "relro", "-z",
+                                     "now", "-z",           "noexecstack"};
     if (options.library)
       add(line, {"-shared"});
     else

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Attention and rotary embedding. Loops of attention by letter: batch b, key head g, query head of the group r, query q,
-// key k, depth d, value depth v.
+// Attention and rotary embedding. Loops of attention by letter: batch b, key head g, query head of the group r, query
+// q, key k, depth d, value depth v.
 #include "OpLowerings.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -22,7 +22,8 @@ static OpFoldResult countQueriesPerGroup(TensorBuilder &tensors, graph::Attentio
     return tensors.builder.getIndexAttr(query.getDimSize(1) / key.getDimSize(1));
   if (!key.isDynamicDim(1) && key.getDimSize(1) == 1)
     return tensors.sizeOf(query, 1);
-  int64_t heads = getDimBound(plan::getPart(query).getGlobal(), 1), groups = getDimBound(plan::getPart(key).getGlobal(), 1);
+  int64_t heads = getDimBound(plan::getPart(query).getGlobal(), 1),
+          groups = getDimBound(plan::getPart(key).getGlobal(), 1);
   return tensors.builder.getIndexAttr(groups > 0 ? heads / groups : 1);
 }
 
@@ -75,8 +76,8 @@ static Value scaleAndMask(TensorBuilder &tensors, graph::AttentionOp op, Value s
     maps.push_back(masks.maskMap);
   }
   return tensors.map(inputs, maps, sizes, computed, [&](Scalars &at, ValueRange elements) {
-    Value score = at.emit(ElementwiseKind::mul, computed,
-                          {elements[0], at.number(op.getScale().convertToDouble(), computed)});
+    Value score =
+        at.emit(ElementwiseKind::mul, computed, {elements[0], at.number(op.getScale().convertToDouble(), computed)});
     if (masks.mask)
       score = at.emit(ElementwiseKind::add, computed, {score, elements[1]});
     if (!masks.visibleFromEnd)

@@ -26,8 +26,7 @@ static void moveLast(TensorBuilder &tensors, Value &operand, std::string &term, 
   for (char other : moved)
     movedSizes.push_back(sizes[term.find(other)]);
   operand = tensors.map({operand}, {mapOf(tensors.getContext(), moved, term)}, movedSizes,
-                        typeOf(operand).getElementType(),
-                        [](Scalars &, ValueRange elements) { return elements[0]; });
+                        typeOf(operand).getElementType(), [](Scalars &, ValueRange elements) { return elements[0]; });
   term = moved;
 }
 
@@ -133,8 +132,8 @@ Value lowering::lowerConvolution(TensorBuilder &tensors, graph::ConvolutionOp op
   }
   Value source = operands[0];
   if (llvm::any_of(op.getPadding(), [](int64_t count) { return count != 0; })) {
-    Value zero = arith::ConstantOp::create(tensors.builder, op.getLoc(),
-                                           tensors.builder.getZeroAttr(getStoredType(element)));
+    Value zero =
+        arith::ConstantOp::create(tensors.builder, op.getLoc(), tensors.builder.getZeroAttr(getStoredType(element)));
     source = pad(tensors, source, zero, low, inputSizes, padded);
   }
   OpFoldResult outputs = sizes[1];

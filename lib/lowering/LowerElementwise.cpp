@@ -47,13 +47,12 @@ Value lowering::lowerElementwise(TensorBuilder &tensors, graph::ElementwiseOp op
 
 Value lowering::lowerCast(TensorBuilder &tensors, graph::CastOp op, ValueRange operands) {
   RankedTensorType from = typeOf(op.getInput()), to = typeOf(op.getResult());
-  return tensors.mapSame({operands[0]}, tensors.sizesOf(to), to.getElementType(),
-                         [&](Scalars &at, ValueRange elements) {
-                           // Elements come widened, which loses nothing.
-                           Type source = isa<FloatType>(from.getElementType()) ? elements[0].getType()
-                                                                               : from.getElementType();
-                           return at.widen(at.cast(elements[0], source, to.getElementType()));
-                         });
+  return tensors.mapSame(
+      {operands[0]}, tensors.sizesOf(to), to.getElementType(), [&](Scalars &at, ValueRange elements) {
+        // Elements come widened, which loses nothing.
+        Type source = isa<FloatType>(from.getElementType()) ? elements[0].getType() : from.getElementType();
+        return at.widen(at.cast(elements[0], source, to.getElementType()));
+      });
 }
 
 Value lowering::lowerPartialize(TensorBuilder &tensors, collective::PartializeOp op, ValueRange operands) {
@@ -75,18 +74,16 @@ Value lowering::lowerPartialize(TensorBuilder &tensors, collective::PartializeOp
     auto split = plan::DimSplitAttr::get(context, {plan::SplitAttr::get(context, axis.getName(), 1)});
     auto part = plan::PartAttr::get(context, global, plan::PlacementAttr::get(context, {split}, {}));
     Value coordinate = tensors.offsetOf(RankedTensorType::get({1}, to.getElementType(), part), 0);
-    Value isFirst = arith::CmpIOp::create(tensors.builder, op.getLoc(), arith::CmpIPredicate::eq, coordinate,
-                                          tensors.index(0));
+    Value isFirst =
+        arith::CmpIOp::create(tensors.builder, op.getLoc(), arith::CmpIPredicate::eq, coordinate, tensors.index(0));
     isOwner = isOwner ? arith::AndIOp::create(tensors.builder, op.getLoc(), isOwner, isFirst).getResult() : isFirst;
   }
-  return tensors.mapSame({operands[0]}, tensors.sizesOf(to), to.getElementType(),
-                         [&](Scalars &at, ValueRange elements) -> Value {
-                           Value identity = at.identity(kind, to.getElementType());
-                           return isOwner ? arith::SelectOp::create(at.builder, at.location, isOwner, elements[0],
-                                                                    identity)
-                                                .getResult()
-                                          : elements[0];
-                         });
+  return tensors.mapSame(
+      {operands[0]}, tensors.sizesOf(to), to.getElementType(), [&](Scalars &at, ValueRange elements) -> Value {
+        Value identity = at.identity(kind, to.getElementType());
+        return isOwner ? arith::SelectOp::create(at.builder, at.location, isOwner, elements[0], identity).getResult()
+                       : elements[0];
+      });
 }
 
 Value lowering::lowerLocalSlice(TensorBuilder &tensors, collective::SliceOp op, ValueRange operands) {

@@ -24,8 +24,8 @@ public:
     builder.setInsertionPointToStart(kernel.addEntryBlock());
     for (BlockArgument argument : segment.getArguments()) {
       Value buffer = makeBuffer(argument.getArgNumber(), argument.getType());
-      values.map(argument, bufferization::ToTensorOp::create(builder, segment.getLoc(), getPlainType(argument.getType()),
-                                                             buffer, /*restrict=*/true));
+      values.map(argument, bufferization::ToTensorOp::create(
+                               builder, segment.getLoc(), getPlainType(argument.getType()), buffer, /*restrict=*/true));
     }
     // Before everything else, so that any op can compute a result in its place.
     Operation *terminator = segment.getBody().front().getTerminator();

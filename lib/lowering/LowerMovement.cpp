@@ -135,22 +135,21 @@ Value lowering::lowerGather(TensorBuilder &tensors, graph::GatherOp op, ValueRan
   AffineMap map = AffineMap::get(type.getRank(), 0, dims, op.getContext());
   bool isUnsigned = indices.getElementType().isUnsignedInteger();
   Type stored = getStoredType(type.getElementType());
-  return tensors.map({operands[1]}, {map}, tensors.sizesOf(type), type.getElementType(),
-                     [&](Scalars &at, ValueRange elements) {
-                       Row row = findRow(at, elements[0], isUnsigned, whole, offset, extent);
-                       SmallVector<Value> position;
-                       for (int64_t dim = 0; dim < input.getRank(); ++dim) {
-                         int64_t loop = dim < axis ? dim : dim - 1 + numIndices;
-                         position.push_back(dim == axis
-                                                ? row.local
-                                                : linalg::IndexOp::create(at.builder, at.location, loop).getResult());
-                       }
-                       auto read = scf::IfOp::create(at.builder, at.location, TypeRange{stored}, row.isHere, true);
-                       OpBuilder here = read.getThenBodyBuilder(), elsewhere = read.getElseBodyBuilder();
-                       Value element = tensor::ExtractOp::create(here, at.location, operands[0], position);
-                       scf::YieldOp::create(here, at.location, element);
-                       Value zero = arith::ConstantOp::create(elsewhere, at.location, at.builder.getZeroAttr(stored));
-                       scf::YieldOp::create(elsewhere, at.location, zero);
-                       return at.widen(read.getResult(0));
-                     });
+  return tensors.map(
+      {operands[1]}, {map}, tensors.sizesOf(type), type.getElementType(), [&](Scalars &at, ValueRange elements) {
+        Row row = findRow(at, elements[0], isUnsigned, whole, offset, extent);
+        SmallVector<Value> position;
+        for (int64_t dim = 0; dim < input.getRank(); ++dim) {
+          int64_t loop = dim < axis ? dim : dim - 1 + numIndices;
+          position.push_back(dim == axis ? row.local
+                                         : linalg::IndexOp::create(at.builder, at.location, loop).getResult());
+        }
+        auto read = scf::IfOp::create(at.builder, at.location, TypeRange{stored}, row.isHere, true);
+        OpBuilder here = read.getThenBodyBuilder(), elsewhere = read.getElseBodyBuilder();
+        Value element = tensor::ExtractOp::create(here, at.location, operands[0], position);
+        scf::YieldOp::create(here, at.location, element);
+        Value zero = arith::ConstantOp::create(elsewhere, at.location, at.builder.getZeroAttr(stored));
+        scf::YieldOp::create(elsewhere, at.location, zero);
+        return at.widen(read.getResult(0));
+      });
 }

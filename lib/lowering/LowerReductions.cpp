@@ -42,12 +42,11 @@ Value lowering::lowerReduce(TensorBuilder &tensors, graph::ReduceOp op, ValueRan
   Type element = type.getElementType();
   Sizes sizes = tensors.sizesOf(type);
   AffineMap identity = AffineMap::getMultiDimIdentityMap(input.getRank(), op.getContext());
-  AffineMap result = keepDims(op.getContext(), input.getRank(),
-                              [&](int64_t dim) { return !llvm::is_contained(op.getDims(), dim); });
-  Value reduced = tensors.reduce({operands[0]}, {identity}, result, sizes, op.getKind(), element,
-                                 [&](Scalars &at, ValueRange elements) {
-                                   return at.combine(op.getKind(), element, elements[1], elements[0]);
-                                 });
+  AffineMap result =
+      keepDims(op.getContext(), input.getRank(), [&](int64_t dim) { return !llvm::is_contained(op.getDims(), dim); });
+  Value reduced = tensors.reduce(
+      {operands[0]}, {identity}, result, sizes, op.getKind(), element,
+      [&](Scalars &at, ValueRange elements) { return at.combine(op.getKind(), element, elements[1], elements[0]); });
   return tensors.round(reduced, sizes, element);
 }
 
@@ -77,10 +76,9 @@ Value lowering::lowerWindowReduce(TensorBuilder &tensors, graph::WindowReduceOp 
   AffineMap inputMap = AffineMap::get(numLoops, 0, dims, context);
   AffineMap windowMap = AffineMap::get(numLoops, 0, windowDims, context);
   AffineMap resultMap = AffineMap::getMultiDimIdentityMap(numLoops, context).getMajorSubMap(rank);
-  Value reduced = tensors.reduce({source, shape}, {inputMap, windowMap}, resultMap, sizes, op.getKind(), element,
-                                 [&](Scalars &at, ValueRange elements) {
-                                   return at.combine(op.getKind(), element, elements[2], elements[0]);
-                                 });
+  Value reduced = tensors.reduce(
+      {source, shape}, {inputMap, windowMap}, resultMap, sizes, op.getKind(), element,
+      [&](Scalars &at, ValueRange elements) { return at.combine(op.getKind(), element, elements[2], elements[0]); });
   return tensors.round(reduced, sizes, element);
 }
 
@@ -92,10 +90,9 @@ Value lowering::softmax(TensorBuilder &tensors, Value input, int64_t dim, const 
   AffineMap identity = identityOf(sizes, context);
   AffineMap rows = keepDims(context, sizes.size(), [&](int64_t other) { return other != dim; });
   Sizes rowSizes = selectSizes(sizes, rows);
-  Value maximum = tensors.reduce({input}, {identity}, rows, rowSizes, ReduceKind::max, element,
-                                 [&](Scalars &at, ValueRange elements) {
-                                   return at.combine(ReduceKind::max, element, elements[1], elements[0]);
-                                 });
+  Value maximum = tensors.reduce(
+      {input}, {identity}, rows, rowSizes, ReduceKind::max, element,
+      [&](Scalars &at, ValueRange elements) { return at.combine(ReduceKind::max, element, elements[1], elements[0]); });
   Value exponential =
       tensors.map({input, maximum}, {identity, rows}, sizes, computed, [&](Scalars &at, ValueRange elements) {
         Value shifted = at.emit(ElementwiseKind::sub, computed, elements);
@@ -171,8 +168,8 @@ struct Norm {
 Value lowering::lowerLayerNorm(TensorBuilder &tensors, graph::LayerNormOp op, ValueRange operands) {
   Norm norm{tensors, typeOf(op.getResult()), static_cast<int64_t>(op.getAxis())};
   Type computed = norm.computed;
-  Value mean = norm.finishRows(
-      norm.sumRows({operands[0]}, [](Scalars &, ValueRange elements) { return elements[0]; }), std::nullopt);
+  Value mean = norm.finishRows(norm.sumRows({operands[0]}, [](Scalars &, ValueRange elements) { return elements[0]; }),
+                               std::nullopt);
   Value squares = norm.sumRows({operands[0], mean}, [&](Scalars &at, ValueRange elements) {
     Value centred = at.emit(ElementwiseKind::sub, computed, elements);
     return at.emit(ElementwiseKind::mul, computed, {centred, centred});
@@ -213,13 +210,12 @@ Value lowering::lowerBatchNorm(TensorBuilder &tensors, graph::BatchNormOp op, Va
   Sizes sizes = tensors.sizesOf(type);
   Scalars here{tensors.builder, op.getLoc()};
   double epsilon = op.getEpsilon().convertToDouble();
-  Value factor = tensors.mapSame({operands[4], operands[1]}, {sizes[1]}, computed,
-                                 [&](Scalars &at, ValueRange elements) {
-                                   Value shifted = at.emit(ElementwiseKind::add, computed,
-                                                           {elements[0], at.number(epsilon, computed)});
-                                   Value root = at.emit(ElementwiseKind::rsqrt, computed, {shifted});
-                                   return at.emit(ElementwiseKind::mul, computed, {root, elements[1]});
-                                 });
+  Value factor =
+      tensors.mapSame({operands[4], operands[1]}, {sizes[1]}, computed, [&](Scalars &at, ValueRange elements) {
+        Value shifted = at.emit(ElementwiseKind::add, computed, {elements[0], at.number(epsilon, computed)});
+        Value root = at.emit(ElementwiseKind::rsqrt, computed, {shifted});
+        return at.emit(ElementwiseKind::mul, computed, {root, elements[1]});
+      });
   return tensors.map({operands[0], operands[3], factor, operands[2]},
                      {identityOf(sizes, op.getContext()), channel, channel, channel}, sizes, type.getElementType(),
                      [&](Scalars &at, ValueRange elements) {

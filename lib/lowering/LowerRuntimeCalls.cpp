@@ -81,8 +81,8 @@ private:
     Value units = compute<arith::DivUIOp>(compute<arith::AddIOp>(length, number(split.unit - 1)), unit);
     Value share = compute<arith::DivUIOp>(units, parts), larger = compute<arith::RemUIOp>(units, parts);
     auto boundary = [&](Value index) {
-      Value before = compute<arith::AddIOp>(compute<arith::MulIOp>(index, share),
-                                            compute<arith::MinUIOp>(index, larger));
+      Value before =
+          compute<arith::AddIOp>(compute<arith::MulIOp>(index, share), compute<arith::MinUIOp>(index, larger));
       return compute<arith::MinUIOp>(compute<arith::MulIOp>(before, unit), length);
     };
     Value first = boundary(part), last = boundary(compute<arith::AddIOp>(part, number(1)));
@@ -189,8 +189,8 @@ struct LowerRuntimeCallsPass : lowering::impl::LowerRuntimeCallsPassBase<LowerRu
     std::string name = "partita_message_" + std::to_string(messages.size());
     std::string bytes = text.str() + '\0';
     auto type = LLVM::LLVMArrayType::get(builder.getI8Type(), bytes.size());
-    return global = LLVM::GlobalOp::create(builder, module.getLoc(), type, /*isConstant=*/true,
-                                           LLVM::Linkage::Internal, name, builder.getStringAttr(bytes));
+    return global = LLVM::GlobalOp::create(builder, module.getLoc(), type, /*isConstant=*/true, LLVM::Linkage::Internal,
+                                           name, builder.getStringAttr(bytes));
   }
 
   ModuleOp module;

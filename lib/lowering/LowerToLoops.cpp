@@ -16,7 +16,8 @@ namespace partita::lowering {
 namespace {
 
 /// The loops of one op. An operand is read as far outside as its dims allow (operands and results of an op do not
-/// overlap, which LLVM could not know). Where the innermost iterators are reductions, the accumulator stays in a register.
+/// overlap, which LLVM could not know). Where the innermost iterators are reductions, the accumulator stays in a
+/// register.
 class LoopWriter {
 public:
   LoopWriter(OpBuilder &builder, linalg::GenericOp op)
@@ -62,9 +63,9 @@ private:
       accumulators.push_back(isRead ? memref::LoadOp::create(builder, location, output.get(), places.back()).getResult()
                                     : Value());
     }
-    SmallVector<Value> results =
-        firstReduction < op.getNumLoops() ? SmallVector<Value>{reduce(firstReduction, accumulators[0])}
-                                          : cloneBody(accumulators);
+    SmallVector<Value> results = firstReduction < op.getNumLoops()
+                                     ? SmallVector<Value>{reduce(firstReduction, accumulators[0])}
+                                     : cloneBody(accumulators);
     for (auto [index, output] : llvm::enumerate(op.getDpsInitsMutable()))
       memref::StoreOp::create(builder, location, results[index], output.get(), places[index]);
   }
@@ -134,8 +135,8 @@ private:
       SmallVector<Value> open(indices);
       for (Value &index : open)
         index = index ? index : constant(0);
-      place.push_back(affine::AffineApplyOp::create(builder, location,
-                                                    AffineMap::get(map.getNumDims(), 0, expression), open));
+      place.push_back(
+          affine::AffineApplyOp::create(builder, location, AffineMap::get(map.getNumDims(), 0, expression), open));
     }
     return place;
   }
@@ -158,11 +159,10 @@ void lowerCopy(IRRewriter &rewriter, memref::CopyOp copy) {
   unsigned rank = source.getRank();
   AffineMap identity = AffineMap::getMultiDimIdentityMap(rank, copy.getContext());
   SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::parallel);
-  linalg::GenericOp::create(rewriter, copy.getLoc(), ValueRange{copy.getSource()}, ValueRange{copy.getTarget()},
-                            ArrayRef<AffineMap>{identity, identity}, loops,
-                            [](OpBuilder &inner, Location at, ValueRange elements) {
-                              linalg::YieldOp::create(inner, at, elements[0]);
-                            });
+  linalg::GenericOp::create(
+      rewriter, copy.getLoc(), ValueRange{copy.getSource()}, ValueRange{copy.getTarget()},
+      ArrayRef<AffineMap>{identity, identity}, loops,
+      [](OpBuilder &inner, Location at, ValueRange elements) { linalg::YieldOp::create(inner, at, elements[0]); });
   rewriter.eraseOp(copy);
 }
 

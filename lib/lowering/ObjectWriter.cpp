@@ -104,8 +104,7 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &target, unsigned
   passes.run(module, modules);
 }
 
-FailureOr<MachineCode> lowering::writeObject(ModuleOp module, const runtime::Image &image,
-                                             const EmitOptions &options) {
+FailureOr<MachineCode> lowering::writeObject(ModuleOp module, const runtime::Image &image, const EmitOptions &options) {
   std::unique_ptr<llvm::TargetMachine> target = createTarget(module, options);
   if (!target)
     return failure();

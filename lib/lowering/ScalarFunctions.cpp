@@ -44,8 +44,8 @@ struct Functions {
   }
   /// relu where x is infinite, where the formula would multiply infinity by zero.
   Value guardInfinity(Value x, Value formula) {
-    Value infinite = compare(arith::CmpFPredicate::OEQ, unary<math::AbsFOp>(x),
-                             number(std::numeric_limits<double>::infinity(), x));
+    Value infinite =
+        compare(arith::CmpFPredicate::OEQ, unary<math::AbsFOp>(x), number(std::numeric_limits<double>::infinity(), x));
     return select(infinite, binary<arith::MaximumFOp>(x, number(0, x)), formula);
   }
   Value gelu(Value x) {
@@ -126,8 +126,7 @@ Value Functions::integerUnary(Kind kind, Value x) {
   case Kind::neg:
     return binary<arith::SubIOp>(zero, x);
   case Kind::abs:
-    return isUnsigned() ? x
-                        : select(compare(arith::CmpIPredicate::slt, x, zero), binary<arith::SubIOp>(zero, x), x);
+    return isUnsigned() ? x : select(compare(arith::CmpIPredicate::slt, x, zero), binary<arith::SubIOp>(zero, x), x);
   case Kind::relu:
     return isUnsigned() ? x : binary<arith::MaxSIOp>(x, zero);
   case Kind::sign: {
@@ -195,16 +194,15 @@ Value Functions::powerOfIntegers(Value base, Value exponent) {
   unsigned width = base.getType().getIntOrFloatBitWidth();
   Value one = integer(1, base);
   auto index = [&](int64_t value) { return arith::ConstantIndexOp::create(builder, location, value); };
-  auto loop = scf::ForOp::create(
-      builder, location, index(0), index(width), index(1), ValueRange{one, base, exponent},
-      [&](OpBuilder &inner, Location at, Value, ValueRange state) {
-        Value isOdd = arith::TruncIOp::create(inner, at, inner.getI1Type(), state[2]);
-        Value product = arith::MulIOp::create(inner, at, state[0], state[1]);
-        Value result = arith::SelectOp::create(inner, at, isOdd, product, state[0]);
-        Value square = arith::MulIOp::create(inner, at, state[1], state[1]);
-        Value rest = arith::ShRUIOp::create(inner, at, state[2], one);
-        scf::YieldOp::create(inner, at, ValueRange{result, square, rest});
-      });
+  auto loop = scf::ForOp::create(builder, location, index(0), index(width), index(1), ValueRange{one, base, exponent},
+                                 [&](OpBuilder &inner, Location at, Value, ValueRange state) {
+                                   Value isOdd = arith::TruncIOp::create(inner, at, inner.getI1Type(), state[2]);
+                                   Value product = arith::MulIOp::create(inner, at, state[0], state[1]);
+                                   Value result = arith::SelectOp::create(inner, at, isOdd, product, state[0]);
+                                   Value square = arith::MulIOp::create(inner, at, state[1], state[1]);
+                                   Value rest = arith::ShRUIOp::create(inner, at, state[2], one);
+                                   scf::YieldOp::create(inner, at, ValueRange{result, square, rest});
+                                 });
   Value power = loop.getResult(0);
   if (isUnsigned())
     return power;

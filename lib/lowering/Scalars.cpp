@@ -63,8 +63,7 @@ static Value convertToInteger(OpBuilder &builder, Location location, Value value
   Type result = getStoredType(to);
   std::string name = to.isUnsigned() ? "llvm.fptoui.sat" : "llvm.fptosi.sat";
   name += ".i" + std::to_string(to.getWidth()) + (value.getType().isF64() ? ".f64" : ".f32");
-  return LLVM::CallIntrinsicOp::create(builder, location, result, builder.getStringAttr(name),
-                                       ValueRange{value})
+  return LLVM::CallIntrinsicOp::create(builder, location, result, builder.getStringAttr(name), ValueRange{value})
       .getResult(0);
 }
 

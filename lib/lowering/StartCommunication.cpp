@@ -21,8 +21,8 @@ void outlineBody(func::FuncOp stage) {
     return;
   auto module = cast<ModuleOp>(stage->getParentOp());
   OpBuilder builder(stage);
-  auto segment = func::FuncOp::create(builder, stage.getLoc(), (stage.getName() + "_segment").str(),
-                                      stage.getFunctionType());
+  auto segment =
+      func::FuncOp::create(builder, stage.getLoc(), (stage.getName() + "_segment").str(), stage.getFunctionType());
   segment.setPrivate();
   segment->setAttr(collective::kStageAttr, stage->getAttr(collective::kStageAttr));
   segment.getBody().takeBody(stage.getBody());
@@ -64,13 +64,12 @@ void startStep(Operation *step, int64_t id, Operation *&order) {
   for (int64_t dim = 0; dim < type.getRank(); ++dim)
     if (type.isDynamicDim(dim))
       extents.push_back(collective::ExtentOp::create(builder, location, builder.getIndexType(), type, dim));
-  Value destination = tensor::EmptyOp::create(builder, location, type.getShape(), type.getElementType(), extents,
-                                              type.getEncoding());
+  Value destination =
+      tensor::EmptyOp::create(builder, location, type.getShape(), type.getElementType(), extents, type.getEncoding());
   auto start = collective::StartOp::create(
       builder, location, collective::TokenType::get(step->getContext()), builder.getI64IntegerAttr(id),
-      builder.getStringAttr(step->getName().stripDialect()),
-      step->getAttrOfType<StringAttr>("name"), step->getAttrOfType<ArrayAttr>("axes"), TypeAttr::get(input.getType()),
-      TypeAttr::get(type), input, destination);
+      builder.getStringAttr(step->getName().stripDialect()), step->getAttrOfType<StringAttr>("name"),
+      step->getAttrOfType<ArrayAttr>("axes"), TypeAttr::get(input.getType()), TypeAttr::get(type), input, destination);
   order = start;
   builder.setInsertionPoint(findFirstReader(step));
   auto wait = collective::WaitOp::create(builder, location, TypeRange{type}, builder.getI64IntegerAttr(id),

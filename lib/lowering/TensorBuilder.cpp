@@ -55,8 +55,8 @@ Value TensorBuilder::globalSizeOf(RankedTensorType local, int64_t dim) {
   RankedTensorType global = plan::getPart(local).getGlobal();
   if (!global.isDynamicDim(dim))
     return index(global.getDimSize(dim));
-  auto whole = plan::PartAttr::get(getContext(), global,
-                                   plan::PlacementAttr::getReplicated(getContext(), global.getRank()));
+  auto whole =
+      plan::PartAttr::get(getContext(), global, plan::PlacementAttr::getReplicated(getContext(), global.getRank()));
   return indexOfPart(RankedTensorType::get(global.getShape(), global.getElementType(), whole), dim, false);
 }
 
@@ -93,15 +93,15 @@ Value TensorBuilder::map(ArrayRef<Value> inputs, Maps maps, const Sizes &sizes, 
   SmallVector<AffineMap> allMaps(maps);
   allMaps.push_back(AffineMap::getMultiDimIdentityMap(sizes.size(), getContext()));
   SmallVector<utils::IteratorType> loops(sizes.size(), utils::IteratorType::parallel);
-  auto generic = linalg::GenericOp::create(
-      builder, location, TypeRange{target.getType()}, inputs, ValueRange{target}, allMaps, loops,
-      [&](OpBuilder &inner, Location at, ValueRange stored) {
-        Scalars scalars{inner, at};
-        SmallVector<Value> elements;
-        for (Value value : stored.drop_back())
-          elements.push_back(scalars.widen(value));
-        linalg::YieldOp::create(inner, at, scalars.narrow(body(scalars, elements), element));
-      });
+  auto generic =
+      linalg::GenericOp::create(builder, location, TypeRange{target.getType()}, inputs, ValueRange{target}, allMaps,
+                                loops, [&](OpBuilder &inner, Location at, ValueRange stored) {
+                                  Scalars scalars{inner, at};
+                                  SmallVector<Value> elements;
+                                  for (Value value : stored.drop_back())
+                                    elements.push_back(scalars.widen(value));
+                                  linalg::YieldOp::create(inner, at, scalars.narrow(body(scalars, elements), element));
+                                });
   return generic.getResult(0);
 }
 

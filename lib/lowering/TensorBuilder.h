@@ -12,8 +12,8 @@
 
 #include "Scalars.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/IR/AffineMap.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include <map>
 
 namespace partita::lowering {

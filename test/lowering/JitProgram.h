@@ -29,8 +29,7 @@ std::optional<interpreter::NamedTensors> runProgram(mlir::ModuleOp module, const
 
 /// The same, of an image and an object that are at hand.
 std::optional<interpreter::NamedTensors> runObject(const runtime::Image &image, const std::string &object,
-                                                   mlir::MLIRContext &context,
-                                                   const interpreter::NamedTensors &inputs);
+                                                   mlir::MLIRContext &context, const interpreter::NamedTensors &inputs);
 
 /// Whether both hold the same numbers: floats within `relative` of the largest magnitude, others exactly.
 void expectClose(const interpreter::Tensor &actual, const interpreter::Tensor &expected, double relative,

@@ -57,11 +57,11 @@ std::vector<Case> makeCases() {
   for (std::string kind : {"exp", "gelu", "relu", "sigmoid"})
     cases.push_back({"bf16_" + kind, unary(kind, "tensor<33xbf16>"), 1e-2});
   for (std::string kind : {"log", "sqrt", "rsqrt"})
-    cases.push_back({"positive_" + kind, "(%a: tensor<33xf32>) -> tensor<33xf32> {"
-                                         "%x = partita_graph.elementwise \"x\" exp(%a) : (tensor<33xf32>) -> tensor<33xf32>"
-                                         "%y = partita_graph.elementwise \"y\" " +
-                                             kind +
-                                             "(%x) : (tensor<33xf32>) -> tensor<33xf32> return %y : tensor<33xf32> }"});
+    cases.push_back(
+        {"positive_" + kind, "(%a: tensor<33xf32>) -> tensor<33xf32> {"
+                             "%x = partita_graph.elementwise \"x\" exp(%a) : (tensor<33xf32>) -> tensor<33xf32>"
+                             "%y = partita_graph.elementwise \"y\" " +
+                                 kind + "(%x) : (tensor<33xf32>) -> tensor<33xf32> return %y : tensor<33xf32> }"});
   for (std::string type : {"f32", "f64", "f16", "si64", "si32", "si8", "ui8", "ui32"}) {
     std::string tensor = "tensor<5x7x" + type + ">";
     for (std::string kind : {"add", "sub", "mul", "max", "min"})
@@ -72,27 +72,36 @@ std::vector<Case> makeCases() {
   for (std::string kind : {"and", "or", "xor"})
     cases.push_back({"logical_" + kind, binary(kind, "tensor<9xi1>", "tensor<9xi1>")});
   for (std::string kind : {"div", "remainder", "pow"})
-    cases.push_back({kind + "_f32", "(%x: tensor<9xf32>, %b: tensor<9xf32>) -> tensor<9xf32> {"
-                                    "%a = partita_graph.elementwise \"a\" exp(%x) : (tensor<9xf32>) -> tensor<9xf32>"
-                                    "%y = partita_graph.elementwise \"y\" " +
-                                        kind +
-                                        "(%a, %b) : (tensor<9xf32>, tensor<9xf32>) -> tensor<9xf32>"
-                                        "return %y : tensor<9xf32> }",
+    cases.push_back({kind + "_f32",
+                     "(%x: tensor<9xf32>, %b: tensor<9xf32>) -> tensor<9xf32> {"
+                     "%a = partita_graph.elementwise \"a\" exp(%x) : (tensor<9xf32>) -> tensor<9xf32>"
+                     "%y = partita_graph.elementwise \"y\" " +
+                         kind +
+                         "(%a, %b) : (tensor<9xf32>, tensor<9xf32>) -> tensor<9xf32>"
+                         "return %y : tensor<9xf32> }",
                      1e-5});
   for (std::string type : {"si64", "si32", "ui8"})
     for (std::string kind : {"div", "remainder", "pow"})
-      cases.push_back(
-          {kind + "_" + type,
-           "(%x: tensor<40x" + type + "> {partita.maximum = 100 : i64}, %b: tensor<40x" + type +
-               "> {partita.maximum = 5 : i64}) -> tensor<40x" + type +
-               "> {"
-               "%one = partita_graph.constant \"one\" dense<1> : tensor<40x" +
-               type + "> : tensor<40x" + type + "> %y1 = partita_graph.elementwise \"y1\" add(%b, %one) : (tensor<40x" + type + ">, tensor<40x" +
-               type + ">) -> tensor<40x" + type + "> %z = partita_graph.elementwise \"z\" " + kind +
-               "(%x, %y1) : (tensor<40x" + type + ">, tensor<40x" + type + ">) -> tensor<40x" + type +
-               "> return %z : tensor<40x" + type + "> }"});
-  for (auto [from, to] : {std::pair("f32", "si32"), {"f32", "bf16"}, {"si64", "f32"}, {"f32", "i1"}, {"i1", "f32"},
-                          {"si64", "si32"}, {"ui8", "si64"}, {"f64", "f16"}, {"bf16", "f32"}, {"f32", "ui8"}})
+      cases.push_back({kind + "_" + type, "(%x: tensor<40x" + type + "> {partita.maximum = 100 : i64}, %b: tensor<40x" +
+                                              type + "> {partita.maximum = 5 : i64}) -> tensor<40x" + type +
+                                              "> {"
+                                              "%one = partita_graph.constant \"one\" dense<1> : tensor<40x" +
+                                              type + "> : tensor<40x" + type +
+                                              "> %y1 = partita_graph.elementwise \"y1\" add(%b, %one) : (tensor<40x" +
+                                              type + ">, tensor<40x" + type + ">) -> tensor<40x" + type +
+                                              "> %z = partita_graph.elementwise \"z\" " + kind +
+                                              "(%x, %y1) : (tensor<40x" + type + ">, tensor<40x" + type +
+                                              ">) -> tensor<40x" + type + "> return %z : tensor<40x" + type + "> }"});
+  for (auto [from, to] : {std::pair("f32", "si32"),
+                          {"f32", "bf16"},
+                          {"si64", "f32"},
+                          {"f32", "i1"},
+                          {"i1", "f32"},
+                          {"si64", "si32"},
+                          {"ui8", "si64"},
+                          {"f64", "f16"},
+                          {"bf16", "f32"},
+                          {"f32", "ui8"}})
     cases.push_back({std::string("cast_") + from + "_" + to,
                      std::string("(%x: tensor<21x") + from + "> {partita.maximum = 200 : i64}) -> tensor<21x" + to +
                          "> { %y = partita_graph.cast \"y\" (%x) : (tensor<21x" + from + ">) -> tensor<21x" + to +
@@ -162,8 +171,9 @@ std::vector<Case> makeTensorCases() {
          "partita_graph.contraction \"r\" (%x, %y) \"mk,kn->mn\" : (tensor<4x64xbf16>, tensor<64x6xbf16>) -> "
          "tensor<4x6xbf16>",
          "tensor<4x6xbf16>", 8e-3),
-      op("contraction_integer", "%x: tensor<4x6xsi32> {partita.maximum = 9 : i64}, %y: tensor<6x2xsi32> {partita.maximum "
-                                "= 9 : i64}",
+      op("contraction_integer",
+         "%x: tensor<4x6xsi32> {partita.maximum = 9 : i64}, %y: tensor<6x2xsi32> {partita.maximum "
+         "= 9 : i64}",
          "partita_graph.contraction \"r\" (%x, %y) \"mk,kn->mn\" : (tensor<4x6xsi32>, tensor<6x2xsi32>) -> "
          "tensor<4x2xsi32>",
          "tensor<4x2xsi32>"),
@@ -176,27 +186,30 @@ std::vector<Case> makeTensorCases() {
          "(tensor<2x6x8xf32>, tensor<4x3x3xf32>) -> tensor<2x4x8xf32>",
          "tensor<2x4x8xf32>", 1e-5),
       op("reduce_sum", "%x: tensor<3x4x50xf32>",
-         "partita_graph.reduce \"r\" sum(%x) dims [2] : (tensor<3x4x50xf32>) -> tensor<3x4xf32>", "tensor<3x4xf32>", 1e-5),
+         "partita_graph.reduce \"r\" sum(%x) dims [2] : (tensor<3x4x50xf32>) -> tensor<3x4xf32>", "tensor<3x4xf32>",
+         1e-5),
       op("reduce_outer", "%x: tensor<3x4x5xf32>",
          "partita_graph.reduce \"r\" max(%x) dims [0, 1] : (tensor<3x4x5xf32>) -> tensor<5xf32>", "tensor<5xf32>"),
       op("reduce_min", "%x: tensor<3x4x5xsi64> {partita.maximum = 90 : i64}",
          "partita_graph.reduce \"r\" min(%x) dims [1] : (tensor<3x4x5xsi64>) -> tensor<3x5xsi64>", "tensor<3x5xsi64>"),
-      op("reduce_prod", "%x: tensor<6xf32>", "partita_graph.reduce \"r\" prod(%x) dims [0] : (tensor<6xf32>) -> tensor<f32>",
-         "tensor<f32>"),
+      op("reduce_prod", "%x: tensor<6xf32>",
+         "partita_graph.reduce \"r\" prod(%x) dims [0] : (tensor<6xf32>) -> tensor<f32>", "tensor<f32>"),
       op("reduce_any", "%x: tensor<3x4xi1>",
          "partita_graph.reduce \"r\" or(%x) dims [1] : (tensor<3x4xi1>) -> tensor<3xi1>", "tensor<3xi1>"),
       op("reduce_bf16", "%x: tensor<3x300xbf16>",
-         "partita_graph.reduce \"r\" sum(%x) dims [1] : (tensor<3x300xbf16>) -> tensor<3xbf16>", "tensor<3xbf16>", 8e-3),
+         "partita_graph.reduce \"r\" sum(%x) dims [1] : (tensor<3x300xbf16>) -> tensor<3xbf16>", "tensor<3xbf16>",
+         8e-3),
       op("window_max", "%x: tensor<2x3x8x9xf32>",
-         "partita_graph.window_reduce \"r\" max(%x) window [3, 2] strides [2, 2] padding [1, 1, 0, 1] dilations [1, 1] : "
+         "partita_graph.window_reduce \"r\" max(%x) window [3, 2] strides [2, 2] padding [1, 1, 0, 1] dilations [1, 1] "
+         ": "
          "(tensor<2x3x8x9xf32>) -> tensor<2x3x4x5xf32>",
          "tensor<2x3x4x5xf32>"),
       op("window_sum", "%x: tensor<2x3x8xf32>",
          "partita_graph.window_reduce \"r\" sum(%x) window [3] strides [1] padding [0, 0] dilations [2] : "
          "(tensor<2x3x8xf32>) -> tensor<2x3x4xf32>",
          "tensor<2x3x4xf32>"),
-      op("softmax", "%x: tensor<3x40xf32>", "partita_graph.softmax \"r\" (%x) dim 1 : (tensor<3x40xf32>) -> tensor<3x40xf32>",
-         "tensor<3x40xf32>", 1e-5),
+      op("softmax", "%x: tensor<3x40xf32>",
+         "partita_graph.softmax \"r\" (%x) dim 1 : (tensor<3x40xf32>) -> tensor<3x40xf32>", "tensor<3x40xf32>", 1e-5),
       op("softmax_outer", "%x: tensor<8x3xf32>",
          "partita_graph.softmax \"r\" (%x) dim 0 : (tensor<8x3xf32>) -> tensor<8x3xf32>", "tensor<8x3xf32>", 1e-5),
       op("layer_norm", "%x: tensor<3x32xf32>, %s: tensor<32xf32>, %b: tensor<32xf32>",
@@ -215,8 +228,9 @@ std::vector<Case> makeTensorCases() {
          "partita_graph.attention \"r\" (%q, %k, %v) scale 0.35 causal true : (tensor<2x4x6x8xf32>, "
          "tensor<2x2x7x8xf32>, tensor<2x2x7x5xf32>) -> tensor<2x4x6x5xf32>",
          "tensor<2x4x6x5xf32>", 1e-5),
-      op("attention_mask", "%q: tensor<2x4x6x8xf32>, %k: tensor<2x2x7x8xf32>, %v: tensor<2x2x7x5xf32>, %m: "
-                           "tensor<2x1x6x7xf32>",
+      op("attention_mask",
+         "%q: tensor<2x4x6x8xf32>, %k: tensor<2x2x7x8xf32>, %v: tensor<2x2x7x5xf32>, %m: "
+         "tensor<2x1x6x7xf32>",
          "partita_graph.attention \"r\" (%q, %k, %v, %m) scale 0.35 causal false : (tensor<2x4x6x8xf32>, "
          "tensor<2x2x7x8xf32>, tensor<2x2x7x5xf32>, tensor<2x1x6x7xf32>) -> tensor<2x4x6x5xf32>",
          "tensor<2x4x6x5xf32>", 1e-5),
@@ -244,7 +258,8 @@ std::vector<Case> makeTensorCases() {
          "tensor<9xf32>",
          "tensor<9xf32>"),
       op("iota", "", "partita_graph.iota \"r\" dim 1 : tensor<2x5xsi64>", "tensor<2x5xsi64>"),
-      op("constant", "", "partita_graph.constant \"r\" dense<[1.5, -2.0]> : tensor<2xf32> : tensor<2xf32>", "tensor<2xf32>"),
+      op("constant", "", "partita_graph.constant \"r\" dense<[1.5, -2.0]> : tensor<2xf32> : tensor<2xf32>",
+         "tensor<2xf32>"),
   };
 }
 

@@ -41,13 +41,14 @@ std::string makeMlp(int64_t ranks, int64_t hidden, int64_t unit, int64_t rows = 
          "%0 = partita_graph.contraction \"fc1\" (%x, %w1) \"mk,kn->mn\" : (" + x + ", " + w1 + ") -> " + h + "\n" +
          "%1 = partita_graph.elementwise \"act\" relu(%0) : (" + h + ") -> " + h + "\n" +
          "%2 = partita_graph.contraction \"fc2\" (%1, %w2) \"mk,kn->mn\" : (" + h + ", " + w2 + ") -> " + p + "\n" +
-         "%3 = partita_collective.all_reduce \"fc2\" %2 over [\"x\"] : " + p + " to " + y + "\nreturn %3 : " + y + " }\n" +
-         "func.func @s_forward(%x: " + x + " {partita.name = \"x\", partita.role = \"input\"}, %w1: " + w1 +
+         "%3 = partita_collective.all_reduce \"fc2\" %2 over [\"x\"] : " + p + " to " + y + "\nreturn %3 : " + y +
+         " }\n" + "func.func @s_forward(%x: " + x + " {partita.name = \"x\", partita.role = \"input\"}, %w1: " + w1 +
          " {partita.name = \"w1\", partita.role = \"input\"}, %w2: " + w2 +
          " {partita.name = \"w2\", partita.role = \"input\"}) -> (" + y +
-         " {partita.name = \"y\"}) attributes {partita_collective.stage = @s, partita_collective.event = \"forward\"} {\n" +
-         "%0 = func.call @segment_0(%x, %w1, %w2) : (" + x + ", " + w1 + ", " + w2 + ") -> " + y + "\nreturn %0 : " + y +
-         " }\n" +
+         " {partita.name = \"y\"}) attributes {partita_collective.stage = @s, partita_collective.event = \"forward\"} "
+         "{\n" +
+         "%0 = func.call @segment_0(%x, %w1, %w2) : (" + x + ", " + w1 + ", " + w2 + ") -> " + y +
+         "\nreturn %0 : " + y + " }\n" +
          "partita_collective.program @main role \"worker\" phase \"step\" stages [@s] events "
          "[#partita_collective.events<devices = [" +
          devices + "], [<forward @s, 0>]>]\n";
