@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Registers everything of Partita with an MLIR context or tool: dialects, interface models for upstream dialects, passes.
+// Registers everything of Partita with an MLIR context or tool: dialects, interface models for upstream dialects,
+// passes.
 //
 // Example: mlir::DialectRegistry registry; partita::registerAll(registry); mlir::MLIRContext context(registry);
 #ifndef PARTITA_REGISTER_H

@@ -60,8 +60,9 @@ Expected<Arguments> Arguments::parse(const CommandSpec &spec, ArrayRef<std::stri
   }
   bool help = result.has("help");
   if (!help && result.positionalValues.size() != spec.positional.size())
-    return makeError("E-USAGE", "'" + spec.name + "' takes " + Twine(spec.positional.size()) + " argument(s) (" +
-                                    join(spec.positional, " ") + "), got " + Twine(result.positionalValues.size()),
+    return makeError("E-USAGE",
+                     "'" + spec.name + "' takes " + Twine(spec.positional.size()) + " argument(s) (" +
+                         join(spec.positional, " ") + "), got " + Twine(result.positionalValues.size()),
                      {"'partita " + spec.name + " --help' says more"});
   return result;
 }

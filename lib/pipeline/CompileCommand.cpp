@@ -11,17 +11,19 @@ using namespace mlir;
 namespace partita {
 
 void addModelOptions(CommandSpec &spec) {
-  spec.options.push_back({"dim", "NAME=N|lo..hi", "extent or bounds of a symbolic dim; INPUT[axis]=... names one by place",
-                          true});
+  spec.options.push_back(
+      {"dim", "NAME=N|lo..hi", "extent or bounds of a symbolic dim; INPUT[axis]=... names one by place", true});
   spec.options.push_back({"batch", "N", "global batch: binds the dim named batch"});
 }
 
 void addPlanOptions(CommandSpec &spec) {
-  spec.options.push_back({"machine", "NAME|FILE", "machine to plan for ('partita machines' lists names); default: this host"});
+  spec.options.push_back(
+      {"machine", "NAME|FILE", "machine to plan for ('partita machines' lists names); default: this host"});
   spec.options.push_back({"plan", "FILE.json", "use this plan instead of searching one"});
   spec.options.push_back({"preset", "NAME[:k=v,...]", "restrict the search ('partita presets' lists them)"});
   spec.options.push_back({"pin", "GLOB:loop=axis", "ops whose name matches split exactly so", true});
-  spec.options.push_back({"memory-limit", "none|BYTES", "bytes a device may use (80GiB); default: the device's memory"});
+  spec.options.push_back(
+      {"memory-limit", "none|BYTES", "bytes a device may use (80GiB); default: the device's memory"});
   spec.options.push_back({"micro-batches", "N", "parts into which the batch is cut, one after the other"});
   spec.options.push_back({"effort", "N", "budget of the search; the same plan for the same number on any machine"});
 }
@@ -106,8 +108,8 @@ static llvm::Error checkOptions(const Arguments &arguments) {
   if (emit != "executable" && emit != "library")
     return makeError("E-USAGE", "--emit takes executable or library, got '" + emit + "'");
   if (arguments.has("stop-after") && !parsePhase(arguments.get("stop-after")))
-    return makeError("E-USAGE", "--stop-after takes import, plan, partition or lower, got '" +
-                                    arguments.get("stop-after") + "'");
+    return makeError("E-USAGE",
+                     "--stop-after takes import, plan, partition or lower, got '" + arguments.get("stop-after") + "'");
   return llvm::Error::success();
 }
 

@@ -16,8 +16,8 @@ struct Command {
 };
 } // namespace
 
-static const Command kCommands[] = {{compileSpec, runCompile}, {planSpec, runPlan},         {verifySpec, runVerify},
-                                    {checkSpec, runCheck},     {zooSpec, runZoo},           {machinesSpec, runMachines},
+static const Command kCommands[] = {{compileSpec, runCompile}, {planSpec, runPlan}, {verifySpec, runVerify},
+                                    {checkSpec, runCheck},     {zooSpec, runZoo},   {machinesSpec, runMachines},
                                     {presetsSpec, runPresets}};
 
 /// Part of the command-line contract, but not of this version.

@@ -20,7 +20,8 @@ llvm::StringRef getPhaseName(Phase phase);
 Phase getPhase(mlir::ModuleOp module);
 void setPhase(mlir::ModuleOp module, Phase phase);
 
-/// The model of a command: an .onnx file imported with --dim and --batch, or an .mlir file of any phase up to partition.
+/// The model of a command: an .onnx file imported with --dim and --batch, or an .mlir file of any phase up to
+/// partition.
 mlir::OwningOpRef<mlir::ModuleOp> loadModel(Session &session, llvm::StringRef path);
 
 /// --machine, or this host.

@@ -97,9 +97,9 @@ private:
       return mlir::emitError(module.getLoc());
     };
     ScopedDiagnosticHandler quiet(context, [](Diagnostic &) { return success(); });
-    auto placement = plan::PlacementAttr::getChecked(
-        llvm::function_ref<InFlightDiagnostic()>(fail), context, ArrayRef<plan::DimSplitAttr>(dims),
-        ArrayRef<plan::PartialAttr>(entries));
+    auto placement =
+        plan::PlacementAttr::getChecked(llvm::function_ref<InFlightDiagnostic()>(fail), context,
+                                        ArrayRef<plan::DimSplitAttr>(dims), ArrayRef<plan::PartialAttr>(entries));
     return placement ? placement : plan::PlacementAttr::getReplicated(context, dims.size());
   }
 
@@ -125,9 +125,9 @@ private:
         return mlir::emitError(module.getLoc());
       };
       ScopedDiagnosticHandler quiet(context, [](Diagnostic &) { return success(); });
-      auto reshard = plan::ReshardAttr::getChecked(
-          llvm::function_ref<InFlightDiagnostic()>(fail), context, ArrayRef<plan::PlacementAttr>(path),
-          ArrayRef<plan::PlacementAttr>(arrival));
+      auto reshard =
+          plan::ReshardAttr::getChecked(llvm::function_ref<InFlightDiagnostic()>(fail), context,
+                                        ArrayRef<plan::PlacementAttr>(path), ArrayRef<plan::PlacementAttr>(arrival));
       reshards.push_back(reshard ? Attribute(reshard) : builder.getUnitAttr());
     }
     return builder.getArrayAttr(reshards);
@@ -147,8 +147,8 @@ private:
         if (name.empty())
           axis.fail("an axis needs a name");
         else
-          axes.push_back(plan::AxisAttr::get(context, name, size,
-                                             kind == "time" ? plan::AxisKind::time : plan::AxisKind::space));
+          axes.push_back(
+              plan::AxisAttr::get(context, name, size, kind == "time" ? plan::AxisKind::time : plan::AxisKind::space));
       }
       std::vector<int64_t> devices = entry.field("devices").asIntegers(0, 1 << 24);
       std::string problem;
@@ -224,8 +224,8 @@ private:
       auto split = dyn_cast<SplitOpInterface>(op);
       auto loops = cast<plan::LoopsAttr>(decisions[name].get(plan::kLoopsAttr));
       if (split && split.getLoopNest().loops.size() != loops.getLoops().size())
-        return stale(op, "the plan assigns " + Twine(loops.getLoops().size()) + " loops of '" + name +
-                             "', which has " + Twine(split.getLoopNest().loops.size()));
+        return stale(op, "the plan assigns " + Twine(loops.getLoops().size()) + " loops of '" + name + "', which has " +
+                             Twine(split.getLoopNest().loops.size()));
     }
     return write(function, ops);
   }

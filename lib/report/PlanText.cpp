@@ -13,8 +13,7 @@ namespace partita::report {
 static std::string spell(ArrayRef<plan::SplitAttr> splits) {
   std::vector<std::string> parts;
   for (plan::SplitAttr split : splits)
-    parts.push_back(split.getAxis().str() +
-                    (split.getUnit() == 1 ? "" : " by " + std::to_string(split.getUnit())));
+    parts.push_back(split.getAxis().str() + (split.getUnit() == 1 ? "" : " by " + std::to_string(split.getUnit())));
   return llvm::join(parts, ", ");
 }
 
@@ -83,13 +82,13 @@ static void printDecisions(func::FuncOp function, raw_ostream &os) {
   size_t width = 8;
   for (const DecisionClass &entry : classes)
     width = std::min<size_t>(std::max(width, entry.members.size()), 48);
-  os << '\n' << llvm::left_justify("ops", width) << "  " << llvm::left_justify("kind", 14) << "  "
+  os << '\n'
+     << llvm::left_justify("ops", width) << "  " << llvm::left_justify("kind", 14) << "  "
      << llvm::left_justify("split", 26) << "  communicated before it\n";
   for (const DecisionClass &entry : classes) {
     Operation *op = entry.ops.front();
-    os << llvm::left_justify(entry.members, width) << "  "
-       << llvm::left_justify(op->getName().stripDialect(), 14) << "  " << llvm::left_justify(spellLoops(op), 26) << "  "
-       << spellReshards(op) << '\n';
+    os << llvm::left_justify(entry.members, width) << "  " << llvm::left_justify(op->getName().stripDialect(), 14)
+       << "  " << llvm::left_justify(spellLoops(op), 26) << "  " << spellReshards(op) << '\n';
   }
 }
 

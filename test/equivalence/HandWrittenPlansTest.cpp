@@ -3,9 +3,9 @@
 // Plans a person writes: the Megatron layout from one annotated loop, micro-batches over stages of unequal size, uneven
 // heads, a vocabulary split, symbolic batch.
 #include "Harness.h"
+#include "mlir/AsmParser/AsmParser.h"
 #include "partita/dialects/collective/Collective.h"
 #include "partita/partition/Partition.h"
-#include "mlir/AsmParser/AsmParser.h"
 #include <gtest/gtest.h>
 
 using namespace mlir;
@@ -38,8 +38,8 @@ protected:
 } // namespace
 
 TEST_F(HandWrittenPlans, MegatronLayoutFromOneLoop) {
-  auto module = plan("mlp", "partita_plan.stage @s on <[\"t\"=3], devices = [0, 1, 2]>",
-                     {{"fc1", {"s", R"([[], ["t"], []])"}}});
+  auto module =
+      plan("mlp", "partita_plan.stage @s on <[\"t\"=3], devices = [0, 1, 2]>", {{"fc1", {"s", R"([[], ["t"], []])"}}});
   ASSERT_TRUE(module);
   EXPECT_EQ(harness.compare(*module, 1), "");
   auto traffic = partition::countCommunication(*module);
@@ -77,8 +77,8 @@ TEST_F(HandWrittenPlans, UnevenHeadsAndVocabulary) {
 }
 
 TEST_F(HandWrittenPlans, PartialResultOfTheProgramIsReduced) {
-  auto module = plan("mlp", "partita_plan.stage @s on <[\"t\"=2], devices = [0, 1]>",
-                     {{"fc2", {"s", R"([[], [], ["t"]])"}}});
+  auto module =
+      plan("mlp", "partita_plan.stage @s on <[\"t\"=2], devices = [0, 1]>", {{"fc2", {"s", R"([[], [], ["t"]])"}}});
   ASSERT_TRUE(module);
   EXPECT_EQ(harness.compare(*module, 4), "");
 }

@@ -40,8 +40,7 @@ Expectation Harness::expect(ModuleOp graph, uint64_t seed, interpreter::SymbolVa
   if (!function)
     return expectation;
   expectation.arguments = interpreter::makeRandomInputs(function, {}, symbols, seed);
-  FailureOr<interpreter::Control> control =
-      interpreter::runControl(function, expectation.arguments, /*withOps=*/false);
+  FailureOr<interpreter::Control> control = interpreter::runControl(function, expectation.arguments, /*withOps=*/false);
   if (succeeded(control))
     expectation.control = *control;
   return expectation;
@@ -61,8 +60,7 @@ std::string Harness::partition(ModuleOp module, bool outline) {
 
 std::string Harness::run(ModuleOp program, const Expectation &expectation) {
   takeDiagnostics();
-  FailureOr<interpreter::NamedTensors> results =
-      interpreter::interpretProgram(program, expectation.arguments, {});
+  FailureOr<interpreter::NamedTensors> results = interpreter::interpretProgram(program, expectation.arguments, {});
   if (failed(results))
     return "the program did not run: " + takeDiagnostics();
   std::string differences;

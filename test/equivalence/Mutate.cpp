@@ -13,7 +13,8 @@ namespace {
 
 class Mutator {
 public:
-  Mutator(ModuleOp program, std::mt19937_64 &random) : program(program), context(program.getContext()), random(random) {}
+  Mutator(ModuleOp program, std::mt19937_64 &random)
+      : program(program), context(program.getContext()), random(random) {}
 
   std::string run(Mutation mutation) {
     switch (mutation) {
@@ -55,7 +56,9 @@ private:
     return pick<Operation *>(found);
   }
 
-  static std::string describe(Operation *op) { return (op->getName().getStringRef() + " '" + getModelName(op) + "'").str(); }
+  static std::string describe(Operation *op) {
+    return (op->getName().getStringRef() + " '" + getModelName(op) + "'").str();
+  }
 
   std::string dropStep() {
     Operation *op = pickOp([](Operation *op) { return collective::isStep(op); });
@@ -76,9 +79,8 @@ private:
   }
 
   std::string changeAxes() {
-    Operation *op = pickOp([](Operation *op) {
-      return collective::isStep(op) && !cast<ArrayAttr>(*op->getInherentAttr("axes")).empty();
-    });
+    Operation *op = pickOp(
+        [](Operation *op) { return collective::isStep(op) && !cast<ArrayAttr>(*op->getInherentAttr("axes")).empty(); });
     if (!op)
       return "";
     auto axes = cast<ArrayAttr>(*op->getInherentAttr("axes"));
@@ -126,7 +128,8 @@ private:
     std::vector<placement::Placement> meaning;
     auto add = [&](const std::vector<placement::Placement> &placements, TypeRange types) {
       for (auto [placement, type] : llvm::zip(placements, types))
-        meaning.push_back(placement::canonicalize(placement, placement::toShape(plan::getPart(type).getGlobal()), mesh));
+        meaning.push_back(
+            placement::canonicalize(placement, placement::toShape(plan::getPart(type).getGlobal()), mesh));
     };
     if (placed) {
       add(placed->operands, op->getOperandTypes());
@@ -208,7 +211,8 @@ private:
   std::string changeKind() {
     Operation *op = pickOp([](Operation *op) {
       if (auto elementwise = dyn_cast<graph::ElementwiseOp>(op))
-        return elementwise.getKind() == graph::ElementwiseKind::add || elementwise.getKind() == graph::ElementwiseKind::mul;
+        return elementwise.getKind() == graph::ElementwiseKind::add ||
+               elementwise.getKind() == graph::ElementwiseKind::mul;
       return isa<graph::ReduceOp>(op);
     });
     if (!op)
@@ -269,9 +273,9 @@ private:
 } // namespace
 
 StringRef getName(Mutation mutation) {
-  static const char *const kNames[] = {"drop step",     "change axes",  "change split", "change partial",
-                                       "change loops",  "swap operands", "change kind",  "shift slice",
-                                       "drop event",    "swap events",  "change batch"};
+  static const char *const kNames[] = {"drop step",    "change axes",   "change split", "change partial",
+                                       "change loops", "swap operands", "change kind",  "shift slice",
+                                       "drop event",   "swap events",   "change batch"};
   return kNames[static_cast<unsigned>(mutation)];
 }
 

@@ -8,8 +8,7 @@ using namespace mlir;
 
 namespace partita::test {
 
-static placement::LoopAssignment drawLoops(const LoopNest &nest, const placement::Mesh &mesh,
-                                           std::mt19937_64 &random) {
+static placement::LoopAssignment drawLoops(const LoopNest &nest, const placement::Mesh &mesh, std::mt19937_64 &random) {
   placement::LoopAssignment assignment(nest.loops.size());
   for (size_t axis = 0; axis < mesh.axes.size(); ++axis) {
     // Two in three axes split something.

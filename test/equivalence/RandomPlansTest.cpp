@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// interpreter(whole) == interpreter(partitioned) for plans drawn at random, on meshes of one, two and three axes, and on
-// two stages whose meshes differ.
+// interpreter(whole) == interpreter(partitioned) for plans drawn at random, on meshes of one, two and three axes, and
+// on two stages whose meshes differ.
 #include "Harness.h"
 #include "RandomPlan.h"
 #include <gtest/gtest.h>

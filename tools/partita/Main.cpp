@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The driver.
-#include "llvm/Support/FileSystem.h"
 #include "partita/pipeline/Driver.h"
+#include "llvm/Support/FileSystem.h"
 
 static int anchor;
 
