@@ -5,6 +5,7 @@
 #include "partita/dialects/plan/Plan.h"
 #include "partita/report/PlanFile.h"
 #include "partita/support/Error.h"
+#include "partita/support/RepeatedSegments.h"
 #include <map>
 
 using namespace mlir;
@@ -231,11 +232,15 @@ private:
   }
 
   LogicalResult write(func::FuncOp function, const std::map<std::string, Operation *> &ops) {
+    // A reshard begins at a copy that an earlier op made, so the plan holds for the order it was made in.
+    Block &body = function.getBody().front();
+    for (Operation *op : orderCanonically(body))
+      op->moveBefore(body.getTerminator());
     OpBuilder top = OpBuilder::atBlockBegin(module.getBody());
-    for (auto &[name, mesh] : stages)
-      plan::StageOp::create(top, module.getLoc(), name, mesh);
     if (recordEntries && recordEntries.getAs<StringAttr>("schema"))
       plan::RecordOp::create(top, module.getLoc(), recordEntries);
+    for (auto &[name, mesh] : stages)
+      plan::StageOp::create(top, module.getLoc(), name, mesh);
     for (auto &[name, op] : ops)
       for (NamedAttribute attribute : decisions[name])
         op->setAttr(attribute.getName(), attribute.getValue());
