@@ -95,9 +95,12 @@ private:
 
   void addInputs(std::vector<std::string> &line, const std::string &prefix) const {
     line.push_back(object);
-    if (options.library)
+    if (options.library) {
+      // Only the C interface leaves the library: its C++ runtime must not meet the host's.
+      line.push_back(prefix + "--version-script=" + support + "/library.version");
       for (StringRef symbol : kLibrarySymbols)
         line.push_back(prefix + "--undefined=" + symbol.str());
+    }
     line.push_back(archive());
   }
 
