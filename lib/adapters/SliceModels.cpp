@@ -62,14 +62,20 @@ static LoopNest makeNest(const SliceDims &dims, RankedTensorType big, RankedTens
   return nest;
 }
 
-/// Sizes of a local slice: along dims taken whole those of the part, else what the whole op states.
+/// Sizes of a slice whose small side has this type: numbers where the type knows them, the part's own extent along dims
+/// taken whole, else what the op states.
 template <typename Op>
-static SmallVector<OpFoldResult> getLocalSizes(Op op, const SliceDims &dims, OpBuilder &builder,
-                                               llvm::function_ref<OpFoldResult(int64_t big)> sizeOfPart) {
+static SmallVector<OpFoldResult> getLocalSizes(Op op, const SliceDims &dims, RankedTensorType small,
+                                               llvm::function_ref<Value(int64_t dimOfBig)> sizeOfPart) {
   SmallVector<OpFoldResult> sizes = op.getMixedSizes();
-  for (auto [dim, isWhole] : llvm::enumerate(dims.isWhole))
-    if (isWhole)
+  for (auto [dim, own] : llvm::enumerate(dims.smallDim)) {
+    if (own < 0)
+      continue;
+    if (!small.isDynamicDim(own))
+      sizes[dim] = Builder(op.getContext()).getIndexAttr(small.getDimSize(own));
+    else if (dims.isWhole[dim])
       sizes[dim] = sizeOfPart(dim);
+  }
   return sizes;
 }
 
@@ -104,10 +110,8 @@ struct ExtractSplit : SplitOpInterface::ExternalModel<ExtractSplit, tensor::Extr
     auto slice = cast<tensor::ExtractSliceOp>(op);
     auto type = cast<RankedTensorType>(resultTypes[0]);
     SliceDims dims = readDims(slice, slice.getSourceType(), slice.getResultType());
-    SmallVector<OpFoldResult> sizes = getLocalSizes(slice, dims, builder, [&](int64_t dim) -> OpFoldResult {
-      int64_t own = dims.smallDim[dim];
-      return type.isDynamicDim(own) ? OpFoldResult(sizeOf(0, own)) : builder.getIndexAttr(type.getDimSize(own));
-    });
+    SmallVector<OpFoldResult> sizes =
+        getLocalSizes(slice, dims, type, [&](int64_t dim) { return sizeOf(0, dims.smallDim[dim]); });
     return withAttributesOf(op, tensor::ExtractSliceOp::create(builder, op->getLoc(), type, operands[0],
                                                                replaceValues(op, operands, slice.getMixedOffsets()),
                                                                replaceValues(op, operands, sizes),
@@ -130,11 +134,9 @@ struct InsertSplit : SplitOpInterface::ExternalModel<InsertSplit, tensor::Insert
   Operation *createLocal(Operation *op, OpBuilder &builder, ValueRange operands, TypeRange resultTypes,
                          LocalIndexProvider sizeOf, LocalIndexProvider) const {
     auto slice = cast<tensor::InsertSliceOp>(op);
-    auto type = cast<RankedTensorType>(resultTypes[0]);
     SliceDims dims = readDims(slice, slice.getDestType(), slice.getSourceType());
-    SmallVector<OpFoldResult> sizes = getLocalSizes(slice, dims, builder, [&](int64_t dim) -> OpFoldResult {
-      return type.isDynamicDim(dim) ? OpFoldResult(sizeOf(0, dim)) : builder.getIndexAttr(type.getDimSize(dim));
-    });
+    SmallVector<OpFoldResult> sizes = getLocalSizes(slice, dims, cast<RankedTensorType>(operands[0].getType()),
+                                                    [&](int64_t dim) { return sizeOf(0, dim); });
     return withAttributesOf(op, tensor::InsertSliceOp::create(builder, op->getLoc(), operands[0], operands[1],
                                                               replaceValues(op, operands, slice.getMixedOffsets()),
                                                               replaceValues(op, operands, sizes),
