@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 /* A program of somebody else that runs a compiled model twice and must see equal numbers. */
 #include "partita/runtime/Partita.h"
 #include <stdio.h>
