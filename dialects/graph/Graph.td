@@ -82,7 +82,7 @@ class Graph_Composite<string opMnemonic> : Graph_Op<opMnemonic, [DeclareOpInterf
 
 def Graph_ConstantOp : Graph_Op<"constant", [ConstantLike]> {
   let summary = "a small constant (at most 1 KiB of distinct data; larger ones are parameters)";
-  let description = [{`partita_graph.constant "two" dense<2.0> : tensor<f32>`}];
+  let description = [{`partita_graph.constant "two" dense<2.0> : tensor<f32> : tensor<f32>`}];
   let arguments = (ins StrAttr:$name, ElementsAttr:$value);
   let results = (outs Graph_Tensor:$result);
   let assemblyFormat = "$name $value attr-dict `:` type($result)";
