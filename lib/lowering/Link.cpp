@@ -67,7 +67,7 @@ public:
       return {};
     std::vector<std::string> line = {"-o",  options.output, "--gc-sections", "--eh-frame-hdr", "-z", "relro", "-z",
                                      "now", "-z",           "noexecstack"};
-    if (options.library)
+    if (options.sharedLibrary)
       add(line, {"-shared"});
     else
       add(line, {"-pie", "-dynamic-linker", "/lib64/ld-linux-x86-64.so.2", support + "/Scrt1.o"});
@@ -81,7 +81,7 @@ public:
   /// A C compiler, which knows its own start files.
   std::vector<std::string> forCompiler() const {
     std::vector<std::string> line = {"-o", options.output, "-Wl,--gc-sections", "-static-libgcc"};
-    add(line, {options.library ? "-shared" : "-pie"});
+    add(line, {options.sharedLibrary ? "-shared" : "-pie"});
     addInputs(line, "-Wl,");
     std::string library = support + "/libstdc++.a";
     add(line, {llvm::sys::fs::exists(library) ? library : "-lstdc++", "-lm", "-lpthread"});
@@ -95,7 +95,7 @@ private:
 
   void addInputs(std::vector<std::string> &line, const std::string &prefix) const {
     line.push_back(object);
-    if (options.library) {
+    if (options.sharedLibrary) {
       // Only the C interface leaves the library: its C++ runtime must not meet the host's.
       line.push_back(prefix + "--version-script=" + support + "/library.version");
       for (StringRef symbol : kLibrarySymbols)

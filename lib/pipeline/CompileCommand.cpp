@@ -79,7 +79,7 @@ public:
   LogicalResult write(StringRef output) {
     lowering::EmitOptions options;
     options.output = output.str();
-    options.library = arguments.get("emit") == "library";
+    options.sharedLibrary = arguments.get("emit") == "library";
     options.cpu = arguments.get("cpu", "native");
     options.saveTemporaries = arguments.get("save-temps");
     return lowering::emit(*module, image, options);

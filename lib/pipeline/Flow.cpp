@@ -161,6 +161,7 @@ FailureOr<PlannedModel> planModel(Session &session, ModuleOp module) {
       return failure();
     planned.result = *result;
     planned.machine = *machine;
+    planned.memoryLimit = options->memoryLimit;
   }
   setPhase(module, Phase::plan);
   return planned;

@@ -31,6 +31,8 @@ llvm::Expected<machine::Machine> chooseMachine(const Arguments &arguments);
 struct PlannedModel {
   std::optional<planner::PlanResult> result;
   std::optional<machine::Machine> machine;
+  /// Of --memory-limit; nothing stands for the devices' own memory.
+  std::optional<Bytes> memoryLimit;
 };
 
 /// Gives the module a plan: the one it has, that of --plan, or a searched one (--preset, --pin, --memory-limit ...).

@@ -33,8 +33,8 @@ struct ExactFigures {
 } // namespace
 
 /// Partitions a copy and assigns its buffers: exact bytes, no code.
-static FailureOr<ExactFigures> measure(Session &session, ModuleOp planned) {
-  OwningOpRef<ModuleOp> program = planned.clone();
+static FailureOr<ExactFigures> measure(Session &session, ModuleOp module, const PlannedModel &planned) {
+  OwningOpRef<ModuleOp> program = module.clone();
   if (failed(partitionModel(session, *program)))
     return failure();
   ExactFigures figures;
@@ -45,8 +45,18 @@ static FailureOr<ExactFigures> measure(Session &session, ModuleOp planned) {
   for (auto stage : program->getOps<plan::StageOp>())
     for (int64_t device : stage.getMesh().getDevices())
       bytesOfDevice[device] += figures.memory[stage.getSymName().str()].arena;
-  for (auto [device, bytes] : bytesOfDevice)
+  for (auto [device, bytes] : bytesOfDevice) {
     figures.peakBytes = std::max(figures.peakBytes, bytes);
+    // The search works with a bound over tensors; what is really reserved decides.
+    machine::DeviceId id{static_cast<int32_t>(device)};
+    if (planned.machine && planned.machine->hasDevice(id)) {
+      Bytes limit = planned.memoryLimit.value_or(planned.machine->typeOf(id).memory);
+      if (Bytes{static_cast<int64_t>(bytes)} > limit)
+        return module.emitError() << "E-INFEASIBLE-MEM: device " << device << " needs "
+                                  << formatBytes(Bytes{static_cast<int64_t>(bytes)}) << " for this plan, the limit is "
+                                  << formatBytes(limit);
+    }
+  }
   return figures;
 }
 
@@ -136,14 +146,18 @@ static void printFigures(const PlannedModel &planned, const ExactFigures &exact,
 static LogicalResult checkPrediction(ModuleOp module, const PlannedModel &planned, const ExactFigures &exact) {
   if (!planned.result)
     return success();
-  for (const auto &[kind, predicted] : planned.result->predicted.communication) {
-    auto found = exact.communication.find(kind);
-    if (predicted.count != 0 && (found == exact.communication.end() || found->second.count != predicted.count ||
-                                 found->second.bytes != predicted.bytes))
+  // Both ways: what was promised but is not there, and what is there but was not promised.
+  std::map<std::string, std::pair<partition::Traffic, partition::Traffic>> kinds;
+  for (const auto &[kind, traffic] : planned.result->predicted.communication)
+    kinds[kind].first = {traffic.count, traffic.bytes};
+  for (const auto &[kind, traffic] : exact.communication)
+    kinds[kind].second = traffic;
+  for (const auto &[kind, pair] : kinds) {
+    const auto &[predicted, counted] = pair;
+    if (!(predicted == counted))
       return module.emitError() << "E-INTERNAL: the plan predicts " << predicted.count << " x " << kind << " ("
-                                << predicted.bytes << " bytes), the program has "
-                                << (found == exact.communication.end() ? 0 : found->second.count) << " ("
-                                << (found == exact.communication.end() ? 0 : found->second.bytes) << " bytes)";
+                                << predicted.bytes << " bytes), the program has " << counted.count << " ("
+                                << counted.bytes << " bytes)";
   }
   return success();
 }
@@ -169,7 +183,7 @@ int runPlan(const Arguments &arguments, Terminal &terminal) {
   FailureOr<PlannedModel> planned = planModel(session, *module);
   if (failed(planned))
     return fail();
-  FailureOr<ExactFigures> exact = measure(session, *module);
+  FailureOr<ExactFigures> exact = measure(session, *module, *planned);
   if (failed(exact) || failed(checkPrediction(*module, *planned, *exact)))
     return fail();
   std::string json = toJson(*module, *planned, *exact).str();

@@ -47,7 +47,7 @@ mlir::LogicalResult lowerToLLVM(mlir::ModuleOp module, runtime::Image &image);
 /// What is written for which processor.
 struct EmitOptions {
   std::string output;             ///< Path of the result.
-  bool library = false;           ///< A shared library with the C interface of partita/runtime/Partita.h.
+  bool sharedLibrary = false;     ///< A shared library with the C interface of partita/runtime/Partita.h.
   std::string cpu = "native";     ///< "native", or a name that LLVM knows: "znver4", "x86-64-v3".
   unsigned optimizationLevel = 2; ///< 0 to 3.
   std::string runtimeFolder;      ///< Folder of libpartita-runtime.a; empty: beside this program, in ../lib.
