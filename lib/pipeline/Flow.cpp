@@ -3,6 +3,7 @@
 #include "mlir/Parser/Parser.h"
 #include "partita/dialects/plan/Plan.h"
 #include "partita/import/Import.h"
+#include "partita/import/Passes.h"
 #include "partita/partition/Passes.h"
 #include "partita/report/PlanFile.h"
 #include "partita/support/Error.h"
@@ -75,8 +76,13 @@ static OwningOpRef<ModuleOp> importModel(Session &session, StringRef path) {
   if (*batch > 0)
     options.dims.push_back({"batch", *batch, *batch});
   OwningOpRef<ModuleOp> module = import::importOnnx(session.getContext(), path, options);
-  if (module)
-    setPhase(*module, Phase::import);
+  if (!module)
+    return {};
+  std::unique_ptr<PassManager> passes = session.createPassManager();
+  passes->addNestedPass<func::FuncOp>(import::createRecognizeCompositesPass());
+  if (failed(passes->run(*module)))
+    return {};
+  setPhase(*module, Phase::import);
   return module;
 }
 

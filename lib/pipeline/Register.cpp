@@ -2,6 +2,7 @@
 #include "partita/Register.h"
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/InitAllDialects.h"
+#include "partita/import/Passes.h"
 #include "partita/lowering/Lowering.h"
 #include "partita/lowering/Passes.h"
 #include "partita/pipeline/Plugin.h"
@@ -17,5 +18,6 @@ void partita::registerAll(DialectRegistry &registry) {
 
 void partita::registerAllPasses() {
   registerPluginPasses();
+  import::registerPartitaImportPasses();
   lowering::registerPartitaLoweringPasses();
 }

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What recognition leaves computes the same: every function of the lit tests, before and after, with a tolerance from
+// the control.
+#include "partita/dialects/graph/Graph.h"
+#include "partita/import/Passes.h"
+#include "partita/interpreter/Verify.h"
+
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "gtest/gtest.h"
+
+using namespace mlir;
+using namespace partita;
+using namespace partita::interpreter;
+
+namespace {
+
+OwningOpRef<ModuleOp> parseFile(MLIRContext &context, const std::string &name) {
+  context.loadDialect<PartitaDialect, graph::GraphDialect, func::FuncDialect>();
+  return parseSourceFile<ModuleOp>(std::string(PARTITA_TEST_FOLDER "/") + name, &context);
+}
+
+/// The largest error of a result over the control's, both against the double-precision run of the function as written.
+void compareFunctions(func::FuncOp before, func::FuncOp after, uint64_t seed) {
+  NamedTensors inputs = makeRandomInputs(before, {}, {}, seed);
+  FailureOr<Control> control = runControl(before, inputs, false);
+  FailureOr<NamedTensors> results = interpretGraph(after, inputs, {});
+  ASSERT_TRUE(succeeded(control) && succeeded(results)) << before.getName().str();
+  ASSERT_EQ(results->size(), control->results.size());
+  for (auto &[name, value] : *results) {
+    Comparison comparison = compare(value, control->results.at(name));
+    EXPECT_TRUE(comparison.passed) << before.getName().str() << ' ' << name << ": error " << comparison.error
+                                   << ", allowed " << comparison.tolerance;
+  }
+}
+
+void compareFile(const std::string &file) {
+  MLIRContext context;
+  OwningOpRef<ModuleOp> before = parseFile(context, file);
+  ASSERT_TRUE(before);
+  OwningOpRef<ModuleOp> after = before->clone();
+  PassManager passes(&context);
+  passes.addNestedPass<func::FuncOp>(import::createRecognizeCompositesPass());
+  ASSERT_TRUE(succeeded(passes.run(*after)));
+  for (auto function : before->getOps<func::FuncOp>())
+    for (uint64_t seed : {1, 2, 3})
+      compareFunctions(function, after->lookupSymbol<func::FuncOp>(function.getName()), seed);
+}
+
+} // namespace
+
+TEST(Recognize, CompositesComputeTheSame) { compareFile("recognize-composites.mlir"); }
