@@ -22,18 +22,14 @@ public:
     transport = makeLocalTransport(loaded, spin);
     if (!weights.open(loaded, options.weights, options.folder, error))
       return false;
-    for (int64_t rank = 0; rank < count; ++rank)
-      if (!ranks[size_t(rank)].prepare(loaded, rank, threads, spin, options.recordSpans, error))
-        return false;
-    if (!team.start(std::max<int64_t>(count, 1), spin, error))
-      return false;
     Step init{loaded, functions, *transport, weights, {}, {}, {}, true};
     for (const Symbol &symbol : loaded.symbols)
       init.symbols.push_back(symbol.maximum);
-    if (!walk(init, error))
-      return false;
-    weights.close();
-    return true;
+    for (int64_t rank = 0; rank < count; ++rank)
+      if (!ranks[size_t(rank)].prepare(init, rank, threads, spin, options.recordSpans, error))
+        return false;
+    // The files stay open: weights are read there.
+    return team.start(std::max<int64_t>(count, 1), spin, error) && walk(init, error);
   }
 
   const Image &image() const override { return loaded; }

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <sys/mman.h>
+#include <unistd.h>
 
 namespace partita::runtime {
 
@@ -24,35 +25,87 @@ Rank::~Rank() {
     munmap(arena, arenaSize);
 }
 
-bool Rank::prepare(const Image &image, int64_t rank, int64_t threads, bool spin, bool record, std::string &error) {
+bool Rank::prepare(const Step &init, int64_t rank, int64_t threads, bool spin, bool record, std::string &error) {
   index = rank;
   recordSpans = record;
-  for (const Stage &stage : image.stages) {
+  findPlaces(init);
+  return reserveArena(init.image, error) && team.start(threads, spin, error);
+}
+
+// Calls of these kinds write weights: they pack or change them.
+static bool changesWeights(const Stage &stage) {
+  return std::any_of(stage.calls.begin(), stage.calls.end(), [](const CallList &list) {
+    return (list.kind == EventKind::init || list.kind == EventKind::update) && !list.calls.empty();
+  });
+}
+
+void Rank::findPlaces(const Step &init) {
+  for (const Stage &stage : init.image.stages) {
     Place place;
     for (size_t m = 0; m < stage.devices.size(); ++m)
-      if (stage.devices[m] == rank)
+      if (stage.devices[m] == index)
         place.member = int64_t(m);
     for (const Axis &axis : stage.axes)
       place.axisSizes.push_back(axis.size);
-    arenaSize += place.member >= 0 ? stage.arenaBytes : 0;
+    place.inFile.assign(stage.buffers.size(), nullptr);
     places.push_back(std::move(place));
   }
-  if (arenaSize > 0) {
-    void *memory = mmap(nullptr, arenaSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) {
-      error = "E-MEMORY: rank " + std::to_string(rank) + " cannot reserve its arena of " + std::to_string(arenaSize) +
-              " bytes: " + strerror(errno);
-      return false;
-    }
-    arena = static_cast<char *>(memory);
+  for (const Weight &weight : init.image.weights) {
+    const Stage &stage = init.image.stages[size_t(weight.stage)];
+    Place &place = places[size_t(weight.stage)];
+    if (place.member < 0 || changesWeights(stage))
+      continue;
+    const Layout &layout = stage.buffers[size_t(weight.buffer)].layout;
+    std::vector<int64_t> where = memberCoordinates(stage, place.member, 0);
+    place.inFile[size_t(weight.buffer)] =
+        init.weights.find(weight, layout.elementType, globalBox(layout, init.symbols.data()),
+                          localBox(layout, stage.axes, where.data(), init.symbols.data()));
   }
-  uint64_t offset = 0;
-  for (size_t s = 0; s < places.size(); ++s)
+}
+
+// Smaller weights are not worth a boundary between two kinds of pages, of which a process has 65530.
+constexpr uint64_t leastKeptOut = uint64_t(1) << 20;
+
+// The whole arena is one range of addresses, but the system gives memory only to what is written: what lies in files
+// stays out, or the weights of a large model would be refused as more than the machine has.
+bool Rank::reserveArena(const Image &image, std::string &error) {
+  auto fail = [&] {
+    error = "E-MEMORY: rank " + std::to_string(index) + " cannot reserve its arena of " + std::to_string(arenaSize) +
+            " bytes: " + strerror(errno);
+    return false;
+  };
+  std::vector<std::pair<uint64_t, uint64_t>> unused;
+  uint64_t page = uint64_t(sysconf(_SC_PAGESIZE));
+  for (size_t s = 0; s < places.size(); ++s) {
+    if (places[s].member < 0)
+      continue;
+    for (size_t b = 0; b < places[s].inFile.size(); ++b)
+      if (const Buffer &buffer = image.stages[s].buffers[b]; places[s].inFile[b] && buffer.bytes >= leastKeptOut) {
+        uint64_t begin = arenaSize + buffer.offset;
+        unused.push_back({(begin + page - 1) / page * page, (begin + buffer.bytes) / page * page});
+      }
+    arenaSize += image.stages[s].arenaBytes;
+  }
+  if (arenaSize == 0)
+    return true;
+  void *memory = mmap(nullptr, arenaSize, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED)
+    return fail();
+  arena = static_cast<char *>(memory);
+  unused.push_back({(arenaSize + page - 1) / page * page, UINT64_MAX});
+  std::sort(unused.begin(), unused.end());
+  uint64_t begin = 0;
+  for (auto [first, last] : unused) {
+    if (first > begin && mprotect(arena + begin, first - begin, PROT_READ | PROT_WRITE) != 0)
+      return fail();
+    begin = std::max(begin, last);
+  }
+  for (size_t s = 0, offset = 0; s < places.size(); ++s)
     if (places[s].member >= 0) {
       places[s].arena = arena + offset;
       offset += image.stages[s].arenaBytes;
     }
-  return team.start(threads, spin, error);
+  return true;
 }
 
 void Rank::walk(const Step &next) {
@@ -147,7 +200,7 @@ void Rank::loadWeights(uint64_t &done, uint64_t beforeCall) {
   const Stage &stage = image.stages[size_t(event->stage)];
   for (const Weight &weight : image.weights) {
     bool due = weight.beforeCall >= done && (weight.beforeCall <= beforeCall);
-    if (weight.stage != event->stage || !due)
+    if (weight.stage != event->stage || !due || places[size_t(weight.stage)].inFile[size_t(weight.buffer)])
       continue;
     const Layout &layout = stage.buffers[size_t(weight.buffer)].layout;
     step->weights.load(weight, layout.elementType, globalBox(layout, step->symbols.data()),
@@ -201,6 +254,9 @@ bool Rank::releaseSends(bool all) {
 TransferKey Rank::channelKey() const { return {TransferKind::channel, event->channel, event->microBatch}; }
 
 char *Rank::address(int64_t buffer) const {
+  // Weights are read only here, see changesWeights().
+  if (const char *place = places[size_t(event->stage)].inFile[size_t(buffer)])
+    return const_cast<char *>(place);
   const Buffer &found = step->image.stages[size_t(event->stage)].buffers[size_t(buffer)];
   return context.arena + found.offset + uint64_t(event->slot) * found.slotStride;
 }

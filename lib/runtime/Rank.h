@@ -37,8 +37,9 @@ public:
   Rank &operator=(const Rank &) = delete;
   ~Rank();
 
-  /// Reserves the arena and starts the threads of the parallel loops.
-  bool prepare(const Image &image, int64_t index, int64_t threads, bool spin, bool recordSpans, std::string &error);
+  /// Finds the weights that can be read in their files, reserves the arena and starts the threads of the parallel
+  /// loops. `init` is the step that loads the weights.
+  bool prepare(const Step &init, int64_t index, int64_t threads, bool spin, bool recordSpans, std::string &error);
 
   /// Runs the rank's events of this step; returns early when any rank has failed.
   void walk(const Step &step);
@@ -60,6 +61,7 @@ private:
     int64_t member = -1;
     char *arena = nullptr;
     std::vector<int64_t> axisSizes;
+    std::vector<const char *> inFile; // Per buffer: where its weight is read; null: in the arena.
   };
   struct PendingSend {
     int64_t stage, slot;
@@ -84,6 +86,8 @@ private:
   std::vector<PendingSend> pending;
   std::map<int64_t, void *> destinations; // Of collectives in flight.
 
+  void findPlaces(const Step &init);
+  bool reserveArena(const Image &image, std::string &error);
   void enter(const Event &next);
   bool execute();
   bool runCalls(EventKind kind);

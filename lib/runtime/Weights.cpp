@@ -136,7 +136,40 @@ void draw(const Weight &weight, ElementType type, const Box &global, const Box &
   }
 }
 
+// In the coordinates of the global tensor, the tensor in the file begins at -start.
+Box fileBox(const Weight &weight) {
+  Box box;
+  for (size_t d = 0; d < weight.fileShape.size(); ++d) {
+    int64_t start = weight.start.empty() ? 0 : weight.start[d];
+    box.push_back({-start, weight.fileShape[d] - start});
+  }
+  return box;
+}
+
+// What is copied before its pages are dropped.
+constexpr int64_t blockBytes = int64_t(16) << 20;
+
+constexpr uint64_t bufferAlignment = 64;
+
 } // namespace
+
+const char *WeightFiles::find(const Weight &weight, ElementType type, const Box &global, const Box &box) const {
+  if (weight.source != WeightSource::file || boxElements(box) == 0)
+    return nullptr;
+  Box inFile = fileBox(weight);
+  int64_t offset = 0, stride = elementBytes(type);
+  // From the last dim on: below one that the box cuts, all others must be single indices.
+  bool isCut = false;
+  for (size_t d = box.size(); d-- > 0;) {
+    if (isCut && box[d].length() != 1)
+      return nullptr;
+    isCut |= box[d].length() != inFile[d].length();
+    offset += (box[d].begin - inFile[d].begin) * stride;
+    stride *= inFile[d].length();
+  }
+  const char *place = files[size_t(weight.file)]->data() + weight.offset + offset;
+  return reinterpret_cast<uintptr_t>(place) % bufferAlignment == 0 ? place : nullptr;
+}
 
 void WeightFiles::load(const Weight &weight, ElementType type, const Box &global, const Box &box,
                        void *destination) const {
@@ -147,15 +180,22 @@ void WeightFiles::load(const Weight &weight, ElementType type, const Box &global
     return draw(weight, type, global, box, static_cast<char *>(destination));
   if (weight.source == WeightSource::constant)
     return copyRegion(bytes, box, {weight.data.data(), global}, destination, box);
-  // In the coordinates of the global tensor, the tensor in the file begins at -start.
-  Box inFile;
-  for (size_t d = 0; d < weight.fileShape.size(); ++d) {
-    int64_t start = weight.start.empty() ? 0 : weight.start[d];
-    inFile.push_back({-start, weight.fileShape[d] - start});
-  }
+  Box inFile = fileBox(weight);
   const MappedFile &file = *files[size_t(weight.file)];
-  copyRegion(bytes, box, {file.data() + weight.offset, inFile}, destination, box);
-  file.drop(weight.offset, weight.bytes);
+  if (box.empty()) {
+    std::memcpy(destination, file.data() + weight.offset, size_t(bytes));
+    return;
+  }
+  // Block by block, so that a tensor larger than memory passes through: a block is some indices of the first dim.
+  int64_t rowBytes = std::max<int64_t>(1, int64_t(weight.bytes) / std::max<int64_t>(1, inFile[0].length()));
+  int64_t boxRowBytes = boxElements(box) / box[0].length() * bytes, step = std::max<int64_t>(1, blockBytes / rowBytes);
+  for (int64_t begin = box[0].begin; begin < box[0].end; begin += step) {
+    Box block = box;
+    block[0] = {begin, std::min(box[0].end, begin + step)};
+    copyRegion(bytes, block, {file.data() + weight.offset, inFile},
+               static_cast<char *>(destination) + (begin - box[0].begin) * boxRowBytes, block);
+    file.drop(weight.offset + uint64_t((begin - inFile[0].begin) * rowBytes), uint64_t(block[0].length() * rowBytes));
+  }
 }
 
 } // namespace partita::runtime

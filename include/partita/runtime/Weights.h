@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Weights: from files to the boxes of the ranks. Files are mapped, each rank copies only what it holds,
-// and the pages go back to the system.
+// Weights: from files to the boxes of the ranks. Files are mapped. What a rank holds is read where it lies
+// if it lies there in one piece; otherwise the rank copies it and the pages go back to the system.
 //
-// Worked example: w[4, 5] at byte 128 of "m.onnx", columns split over two ranks. Rank 1 copies four rows
-// of [3, 5) into its arena. With --weights other.onnx the same bytes come from there, if its size and the
-// checksum of its tensor table agree with what the program was compiled with.
+// Worked example: w[4, 16] of f32 at byte 128 of "m.onnx". Split by rows over two ranks, rank 1 reads rows
+// [2, 4) at byte 256 of the map, and memory holds only the pages that a step touches. Split by columns, it
+// copies four rows of [8, 16) into its arena. With --weights other.onnx the same bytes come from there, if
+// its size and the checksum of its tensor table agree with what the program was compiled with.
 #ifndef PARTITA_RUNTIME_WEIGHTS_H
 #define PARTITA_RUNTIME_WEIGHTS_H
 
@@ -34,10 +35,12 @@ public:
   /// a file is nowhere, E-WEIGHTS-MISMATCH when it is not the one the program was compiled with.
   bool open(const Image &image, const std::string &given, const std::string &folder, std::string &error);
 
+  /// Where `box` lies in a mapped file, dense and row-major: null if it is not in one piece there or not at
+  /// a multiple of 64 bytes, as buffers are. Only to be read, and only until the files are closed.
+  const char *find(const Weight &weight, ElementType type, const Box &global, const Box &box) const;
+
   /// Fills `destination`, a dense tensor that holds `box`, and drops the source pages.
   void load(const Weight &weight, ElementType type, const Box &global, const Box &box, void *destination) const;
-
-  void close() { files.clear(); }
 
 private:
   std::vector<std::unique_ptr<MappedFile>> files;
