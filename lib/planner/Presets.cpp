@@ -142,8 +142,8 @@ FailureOr<std::vector<MeshCandidate>> findCandidates(const PlanningProblem &prob
     return problem.function.emitError() << "E-PRESET: preset '" << name << "' has no settings";
   if (name.empty() || name == "auto")
     return findFreeCandidates(problem);
-  std::vector<MeshCandidate> baselines = findBaselines(problem);
-  for (auto [known, candidate] : llvm::zip(ArrayRef<StringRef>{"single", "data", "tensor"}, baselines))
+  static constexpr StringRef kNames[] = {"single", "data", "tensor"};
+  for (auto [known, candidate] : llvm::zip_equal(kNames, findBaselines(problem)))
     if (name == known)
       return std::vector<MeshCandidate>{candidate};
   return problem.function.emitError() << "E-PRESET: there is no preset '" << name

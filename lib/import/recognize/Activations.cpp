@@ -66,8 +66,8 @@ static bool isTanhOfGelu(Value value, Value x) {
     return false;
   if (product.factors.size() == 1) {
     auto sum = matchElementwise(product.factors[0], ElementwiseKind::add);
-    return sum && (((*sum)[0] == x && isPower((*sum)[1], kCube, x, 3)) ||
-                   ((*sum)[1] == x && isPower((*sum)[0], kCube, x, 3)));
+    return sum &&
+           (((*sum)[0] == x && isPower((*sum)[1], kCube, x, 3)) || ((*sum)[1] == x && isPower((*sum)[0], kCube, x, 3)));
   }
   if (product.factors.size() != 2 || !llvm::is_contained(product.factors, x))
     return false;

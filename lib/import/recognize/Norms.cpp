@@ -136,8 +136,7 @@ static Value takeVector(Operation *root, Value wide, int64_t axis, StringRef par
 }
 
 /// The norm among the operands of a product or sum that nothing else reads, and the other operand.
-template <typename Norm>
-static std::pair<Norm, Value> findNorm(Operation *op, ElementwiseKind kind) {
+template <typename Norm> static std::pair<Norm, Value> findNorm(Operation *op, ElementwiseKind kind) {
   auto root = dyn_cast<ElementwiseOp>(op);
   if (root && root.getKind() == kind)
     for (unsigned i : {0u, 1u})

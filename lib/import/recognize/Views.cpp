@@ -244,6 +244,5 @@ Value partita::import::makeSplat(OpBuilder &builder, Operation *at, NameTable &n
   APFloat value(number);
   bool losesInfo = false;
   value.convert(element.getFloatSemantics(), APFloat::rmNearestTiesToEven, &losesInfo);
-  return ConstantOp::create(builder, at->getLoc(), type, names.derive(at, part),
-                            DenseElementsAttr::get(type, value));
+  return ConstantOp::create(builder, at->getLoc(), type, names.derive(at, part), DenseElementsAttr::get(type, value));
 }

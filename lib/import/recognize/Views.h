@@ -13,9 +13,9 @@
 #ifndef PARTITA_LIB_IMPORT_RECOGNIZE_VIEWS_H
 #define PARTITA_LIB_IMPORT_RECOGNIZE_VIEWS_H
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "partita/dialects/graph/Graph.h"
 #include "partita/dialects/interfaces/SymbolicShape.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 
 #include <optional>
 #include <set>
