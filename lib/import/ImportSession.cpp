@@ -178,12 +178,63 @@ static int64_t readInteger(const std::string &bytes, uint64_t index, IntegerType
   return type.isSigned() ? static_cast<int64_t>(word << unused) >> unused : static_cast<int64_t>(word);
 }
 
+/// The elements of a small integer constant of the module; null for anything else.
+static std::shared_ptr<const Known> readConstant(Value value) {
+  auto constant = value.getDefiningOp<graph::ConstantOp>();
+  auto elements = constant ? dyn_cast<DenseElementsAttr>(constant.getValue()) : DenseElementsAttr();
+  auto type = elements ? dyn_cast<IntegerType>(elements.getElementType()) : IntegerType();
+  if (!type || elements.getNumElements() > static_cast<int64_t>(mostKnownElements))
+    return nullptr;
+  auto known = std::make_shared<Known>();
+  known->shape = elements.getType().getShape().vec();
+  known->element = type;
+  for (const APInt &number : elements.getValues<APInt>()) {
+    bool isNegative = type.isSigned() && number.isNegative();
+    known->elements.emplace_back(isNegative ? number.getSExtValue() : static_cast<int64_t>(number.getZExtValue()));
+  }
+  return known;
+}
+
+std::vector<std::string> ImportSession::findSourceInputs(const std::string &tensor) {
+  const onnx::Graph &graph = file.getModel().graph();
+  std::map<std::string, const onnx::Node *> producers;
+  for (const onnx::Node &node : graph.node())
+    for (const std::string &output : node.output())
+      producers[output] = &node;
+  std::set<std::string> reached = {tensor};
+  std::vector<std::string> pending = {tensor};
+  while (!pending.empty()) {
+    auto producer = producers.find(pending.back());
+    pending.pop_back();
+    if (producer == producers.end())
+      continue;
+    for (const std::string &input : producer->second->input())
+      if (reached.insert(input).second)
+        pending.push_back(input);
+  }
+  std::vector<std::string> inputs;
+  for (const onnx::ValueInfo &input : graph.input()) {
+    if (!reached.count(input.name()) || !values.count(input.name()) || values[input.name()].tensor)
+      continue;
+    auto type = values[input.name()].value ? dyn_cast<RankedTensorType>(values[input.name()].value.getType())
+                                           : RankedTensorType();
+    if (!type || !type.hasStaticShape() || getBoundBytes(type) > static_cast<int64_t>(inlineByteLimit))
+      return {};
+    if (isa<BlockArgument>(values[input.name()].value))
+      inputs.push_back(input.name());
+  }
+  return inputs;
+}
+
 const Known *ImportSession::getKnown(llvm::StringRef name) {
   ImportedValue *found = find(name);
   if (!found || found->isPoisoned)
     return nullptr;
-  if (found->known || !found->tensor)
+  if (found->known || !found->tensor) {
+    if (!found->known && found->value)
+      found->known = readConstant(found->value);
     return found->known.get();
+  }
   auto type = dyn_cast_or_null<IntegerType>(getElementType(found->tensor->data_type()));
   std::optional<uint64_t> count = countElements(found->tensor->dims());
   if (!type || !count || *count > mostKnownElements)

@@ -50,6 +50,10 @@ public:
   /// The only element of a float tensor of the file with one element.
   std::optional<double> getScalar(llvm::StringRef tensor);
 
+  /// The model's inputs that a tensor of the main graph is computed from, in the order of the file; empty where one of
+  /// them is too large to be fixed while importing.
+  std::vector<std::string> findSourceInputs(const std::string &tensor);
+
   /// The nodes that read a tensor, one entry for each use; nullptr stands for an output of the model.
   const std::vector<const onnx::Node *> &getConsumers(const std::string &tensor) { return consumers[tensor]; }
   size_t countConsumers(const std::string &tensor) { return consumers[tensor].size(); }

@@ -4,6 +4,7 @@
 #include "InputTypes.h"
 
 #include "SizeMath.h"
+#include "WireScan.h"
 #include "partita/support/Error.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -24,9 +25,12 @@ llvm::Expected<DimBinding> partita::import::parseDimBinding(llvm::StringRef text
                  (isRange ? llvm::to_integer(high, binding.maximum, 10) : true);
   if (!isRange)
     binding.maximum = binding.minimum;
-  if (!isValid || binding.minimum < 1 || binding.maximum < binding.minimum || binding.maximum > largestExtent)
+  // A dim may be empty, but no range begins so.
+  if (!isValid || binding.minimum < (isRange ? 1 : 0) || binding.maximum < binding.minimum ||
+      binding.maximum > largestExtent)
     return makeError("E-DIM-SYNTAX",
-                     "'" + text + "' is not NAME=N, NAME=LOW..HIGH or INPUT[axis]=... with extents from 1 to 2^40");
+                     "'" + text +
+                         "' is not NAME=N, NAME=LOW..HIGH or INPUT[axis]=... with extents from 1 to 2^40 (or =0)");
   return binding;
 }
 
@@ -170,10 +174,52 @@ static ImportedValue defineInput(ImportSession &session, const onnx::ValueInfo &
   return value;
 }
 
+/// Whether the file allows the value for its input.
+static bool fits(ImportSession &session, const onnx::ValueInfo &input, const interpreter::Tensor &value) {
+  const onnx::Type::TensorOf &declared = input.type().tensor_type();
+  if (!input.type().has_tensor_type() || session.getElementType(declared.elem_type()) != value.getElementType())
+    return false;
+  if (!declared.has_shape())
+    return true;
+  if (declared.shape().dim_size() != value.getRank())
+    return false;
+  for (int axis = 0; axis < declared.shape().dim_size(); ++axis)
+    if (int64_t extent = declared.shape().dim(axis).dim_value(); extent > 0 && extent != value.getShape()[axis])
+      return false;
+  return true;
+}
+
+/// Defines the inputs that the user fixed as constants; adds their names to `given`.
+static void defineFixedInputs(ImportSession &session, const onnx::Graph &graph, const ImportOptions &options,
+                              std::set<std::string> &given) {
+  for (const InputValue &fixed : options.values) {
+    auto fail = [&](const llvm::Twine &message) {
+      session.report(session.getLocation(""), "E-INPUT-VALUE", "'" + fixed.name + "' " + message);
+    };
+    auto input =
+        llvm::find_if(graph.input(), [&](const onnx::ValueInfo &candidate) { return candidate.name() == fixed.name; });
+    bool isFound = input != graph.input().end();
+    if (!isFound || !given.insert(fixed.name).second) {
+      fail(isFound ? "has a value already" : "is not an input of the model");
+    } else if (!fits(session, *input, fixed.value)) {
+      fail("cannot be a " + interpreter::describe(fixed.value) + ": the model says otherwise");
+    } else if (fixed.value.getNumBytes() > static_cast<int64_t>(inlineByteLimit)) {
+      fail("is too large for a constant: " + llvm::Twine(fixed.value.getNumBytes()) + " bytes, at most " +
+           llvm::Twine(inlineByteLimit));
+    } else {
+      ImportedValue value;
+      auto type = RankedTensorType::get(fixed.value.getShape(), fixed.value.getElementType());
+      value.value = session.makeConstant(session.getLocation(fixed.name), fixed.value.toElements(type), fixed.name);
+      session.define(fixed.name, value);
+    }
+  }
+}
+
 void partita::import::defineInputs(ImportSession &session, const onnx::Graph &graph, const ImportOptions &options) {
   std::set<std::string> given;
   for (const onnx::Tensor &tensor : graph.initializer())
     given.insert(tensor.name());
+  defineFixedInputs(session, graph, options, given);
   DimTable dims(session, options);
   for (const onnx::ValueInfo &input : graph.input())
     if (!given.count(input.name()))

@@ -10,7 +10,9 @@ using namespace partita;
 using namespace partita::import;
 
 namespace {
-constexpr int64_t newestIrVersion = 11, oldestOpset = 7, newestOpset = 23;
+// Sets before 7 are read for the operators that have not changed since; what else they say (`broadcast`, `axis`) is
+// refused as an attribute that is not supported.
+constexpr int64_t newestIrVersion = 11, oldestOpset = 1, newestOpset = 23;
 
 bool isDefaultDomain(llvm::StringRef domain) { return domain.empty() || domain == "ai.onnx"; }
 

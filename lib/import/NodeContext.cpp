@@ -18,6 +18,14 @@ void NodeContext::fail(llvm::StringRef code, const llvm::Twine &message) {
   session.report(location, code, "node '" + llvm::Twine(name) + "' (" + node.op_type() + "): " + message);
 }
 
+void NodeContext::failNeedsValue(int index, const llvm::Twine &what) {
+  std::string flags;
+  for (const std::string &input : session.findSourceInputs(getInputName(index)))
+    flags += (flags.empty() ? "" : " ") + ("--input-value " + input + "=FILE.npy");
+  fail("E-NEEDS-VALUE", "input '" + getInputName(index) + "' must be " + what +
+                            " that is known before the program runs" + (flags.empty() ? "" : "; add " + flags));
+}
+
 //===-- Inputs ----------------------------------------------------------------------------------------------------===//
 
 Value NodeContext::input(int index) {
@@ -39,7 +47,7 @@ std::optional<Sizes> NodeContext::sizes(int index) {
   if (!hasInput(index))
     fail("E-BAD-FILE", "input " + llvm::Twine(index) + " is missing");
   else
-    failShape("input '" + getInputName(index) + "' must be a list of integers that is known before the program runs");
+    failNeedsValue(index, "a list of integers");
   return std::nullopt;
 }
 

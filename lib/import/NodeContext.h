@@ -40,6 +40,8 @@ public:
   void fail(llvm::StringRef code, const llvm::Twine &message);
   void failOp(const llvm::Twine &message) { fail("E-IMPORT-OP", message); }
   void failShape(const llvm::Twine &message) { fail("E-IMPORT-SHAPE", message); }
+  /// Input `index` must be known while importing (`what`: "a list of integers") and is not: says what to fix.
+  void failNeedsValue(int index, const llvm::Twine &what);
   bool hasFailed() const { return failed; }
   /// Leaves the node out: what it depends on has been reported.
   void skip() { failed = true; }

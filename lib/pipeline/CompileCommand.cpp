@@ -14,6 +14,8 @@ void addModelOptions(CommandSpec &spec) {
   spec.options.push_back(
       {"dim", "NAME=N|lo..hi", "extent or bounds of a symbolic dim; INPUT[axis]=... names one by place", true});
   spec.options.push_back({"batch", "N", "global batch: binds the dim named batch"});
+  spec.options.push_back(
+      {"input-value", "NAME=FILE.npy", "fixes an input (a shape, axes, a count) to this value while importing", true});
 }
 
 void addPlanOptions(CommandSpec &spec) {

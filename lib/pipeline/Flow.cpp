@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "Flow.h"
+#include "InputValues.h"
 #include "mlir/Parser/Parser.h"
 #include "partita/dialects/plan/Plan.h"
 #include "partita/import/Import.h"
@@ -75,6 +76,10 @@ static OwningOpRef<ModuleOp> importModel(Session &session, StringRef path) {
     return fail(batch.takeError());
   if (*batch > 0)
     options.dims.push_back({"batch", *batch, *batch});
+  llvm::Expected<std::vector<import::InputValue>> values = readInputValues(session.getContext(), arguments);
+  if (!values)
+    return fail(values.takeError());
+  options.values = *values;
   OwningOpRef<ModuleOp> module = import::importOnnx(session.getContext(), path, options);
   if (!module)
     return {};

@@ -307,7 +307,7 @@ TEST_F(Import, BindingsByPlaceAndName) {
 }
 
 TEST(DimBinding, Syntax) {
-  for (const char *text : {"", "batch", "batch=", "=3", "batch=0", "batch=-1", "batch=3..2", "batch=1..", "batch=a",
+  for (const char *text : {"", "batch", "batch=", "=3", "batch=0..4", "batch=-1", "batch=3..2", "batch=1..", "batch=a",
                            "batch=1..2..3", "batch=99999999999999999999"})
     EXPECT_EQ(takeText(parseDimBinding(text).takeError()).find("E-DIM-SYNTAX"), 0u) << text;
   llvm::Expected<DimBinding> binding = parseDimBinding("a=b=1..8");

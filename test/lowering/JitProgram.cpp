@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "JitProgram.h"
+#include "InProcess.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/Parser/Parser.h"
 #include "partita/dialects/collective/Collective.h"
 #include "partita/dialects/graph/Graph.h"
 #include "partita/lowering/Lowering.h"
-#include "partita/runtime/Context.h"
-#include "llvm/ExecutionEngine/Orc/LLJIT.h"
-#include "llvm/Support/MemoryBuffer.h"
-#include "llvm/Support/TargetSelect.h"
 #include <cmath>
 #include <gtest/gtest.h>
 
@@ -82,92 +79,24 @@ OwningOpRef<ModuleOp> makeSingleStage(ModuleOp graph) {
   return module;
 }
 
-static Type toType(runtime::ElementType type, MLIRContext &context) {
-  Builder builder(&context);
-  std::string name = runtime::elementName(type);
-  if (name == "f64")
-    return builder.getF64Type();
-  if (name == "f32")
-    return builder.getF32Type();
-  if (name == "bf16")
-    return builder.getBF16Type();
-  if (name == "f16")
-    return builder.getF16Type();
-  if (name == "bool")
-    return builder.getI1Type();
-  return builder.getIntegerType(std::stoi(name.substr(2)), name[0] == 's');
-}
-
-static std::optional<NamedTensors> runFunctions(const runtime::Image &image, const partita_function *functions,
-                                                MLIRContext &context, const NamedTensors &inputs) {
-  std::string error;
-  std::unique_ptr<runtime::Program> program =
-      runtime::Program::create(image, functions, runtime::ProgramOptions(), error);
-  std::vector<runtime::TensorView> views, outputs;
-  for (const runtime::Input &input : image.inputs) {
-    auto found = inputs.find(input.name);
-    if (found == inputs.end()) {
-      ADD_FAILURE() << "no input " << input.name;
-      return std::nullopt;
-    }
-    const Tensor &tensor = found->second;
-    views.push_back({input.elementType, {tensor.getShape().begin(), tensor.getShape().end()}, tensor.getBytes(), {}});
-  }
-  std::vector<int64_t> symbols;
-  if (!program || !runtime::bindSymbols(image, views, symbols, error) ||
-      !program->run(views, symbols, outputs, error)) {
-    ADD_FAILURE() << error;
-    return std::nullopt;
-  }
-  NamedTensors named;
-  for (size_t i = 0; i < outputs.size(); ++i) {
-    Tensor tensor(toType(outputs[i].elementType, context), outputs[i].shape);
-    std::memcpy(tensor.getMutableBytes(), outputs[i].data, tensor.getNumBytes());
-    named[image.outputs[i].name] = tensor;
-  }
-  return named;
+static std::optional<NamedTensors> report(llvm::Expected<NamedTensors> outputs) {
+  if (outputs)
+    return *outputs;
+  ADD_FAILURE() << llvm::toString(outputs.takeError());
+  return std::nullopt;
 }
 
 std::optional<NamedTensors> runObject(const runtime::Image &image, const std::string &object, MLIRContext &context,
                                       const NamedTensors &inputs) {
-  llvm::InitializeNativeTarget();
-  llvm::InitializeNativeTargetAsmPrinter();
-  auto jit = llvm::cantFail(llvm::orc::LLJITBuilder().create());
-  llvm::orc::SymbolMap entries;
-  auto add = [&](StringRef name, auto *function) {
-    entries[jit->mangleAndIntern(name)] = llvm::orc::ExecutorSymbolDef(
-        llvm::orc::ExecutorAddr::fromPtr(function), llvm::JITSymbolFlags::Exported | llvm::JITSymbolFlags::Callable);
-  };
-  add("partita_collective_start", &partita_collective_start);
-  add("partita_collective_wait", &partita_collective_wait);
-  add("partita_parallel_for", &partita_parallel_for);
-  add("partita_fail", &partita_fail);
-  llvm::cantFail(jit->getMainJITDylib().define(llvm::orc::absoluteSymbols(entries)));
-  llvm::cantFail(jit->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(object, "program.o")));
-  auto functions = jit->lookup("partita_functions");
-  if (!functions) {
-    ADD_FAILURE() << llvm::toString(functions.takeError());
-    return std::nullopt;
-  }
-  return runFunctions(image, functions->toPtr<const partita_function *>(), context, inputs);
+  llvm::Expected<InProcessProgram> program = InProcessProgram::load(image, object);
+  return report(program ? program->run(inputs, context) : program.takeError());
 }
 
 std::optional<NamedTensors> runProgram(ModuleOp module, const NamedTensors &inputs, StringRef cpu) {
-  MLIRContext &context = *module.getContext();
-  runtime::Image image;
-  if (failed(lowerToLLVM(module, image))) {
-    ADD_FAILURE() << "lowering failed";
-    return std::nullopt;
-  }
   EmitOptions options;
   options.cpu = cpu.str();
-  options.optimizationLevel = 2;
-  FailureOr<std::string> object = emitObject(module, image, options);
-  if (failed(object)) {
-    ADD_FAILURE() << "code generation failed";
-    return std::nullopt;
-  }
-  return runObject(image, *object, context, inputs);
+  llvm::Expected<InProcessProgram> program = compileInProcess(module, options);
+  return report(program ? program->run(inputs, *module.getContext()) : program.takeError());
 }
 
 void expectClose(const Tensor &actual, const Tensor &expected, double relative, const std::string &what) {

@@ -20,6 +20,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
+#include "partita/interpreter/Tensor.h"
 #include "llvm/Support/Error.h"
 
 #include <string>
@@ -34,11 +35,20 @@ struct DimBinding {
   int64_t minimum = 1, maximum = 1;
 };
 
-/// "batch=8", "seq=1..2048", "x[0]=4" (split at the last `=`). Extents are 1 to 2^40. E-DIM-SYNTAX for anything else.
+/// "batch=8", "seq=1..2048", "x[0]=4" (split at the last `=`). Extents are 1 to 2^40, or exactly 0. E-DIM-SYNTAX for
+/// anything else.
 llvm::Expected<DimBinding> parseDimBinding(llvm::StringRef text);
+
+/// An input that is fixed while importing: no longer an input of the program, but a constant in it. Shapes, axes and
+/// counts that a model takes as inputs must be fixed so, because sizes are part of a program. At most 1 KiB each.
+struct InputValue {
+  std::string name;
+  interpreter::Tensor value;
+};
 
 struct ImportOptions {
   std::vector<DimBinding> dims;
+  std::vector<InputValue> values;
 };
 
 /// Imports the ONNX file `path`. On failure every problem of the file has been reported as a diagnostic at a location
@@ -48,6 +58,9 @@ struct ImportOptions {
 ///   E-IMPORT-SHAPE  shapes that do not fit, or that depend on data or on products of symbolic dims
 ///   E-DIM-UNBOUND   a symbolic dim of an input without a binding; names the flag to add
 ///   E-DIM-NAME      a binding that names no dim
+///   E-NEEDS-VALUE   an operator needs numbers (a shape, axes, a count) that are not known while importing; where they
+///                   come from inputs, names the --input-value to add
+///   E-INPUT-VALUE   a fixed input that the model does not have, or whose value has another type or is too large
 mlir::OwningOpRef<mlir::ModuleOp> importOnnx(mlir::MLIRContext &context, llvm::StringRef path,
                                              const ImportOptions &options = {});
 
