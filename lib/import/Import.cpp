@@ -6,10 +6,13 @@
 #include "InputTypes.h"
 #include "NodeOrder.h"
 #include "OpTable.h"
+#include "partita/import/Passes.h"
 #include "partita/support/Error.h"
+#include "recognize/Views.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Verifier.h"
+#include "mlir/Pass/PassManager.h"
 #include "llvm/Support/JSON.h"
 
 using namespace mlir;
@@ -69,13 +72,6 @@ SmallVector<Value> collectOutputs(ImportSession &session, const onnx::Graph &gra
   return values;
 }
 
-/// Ops are pure: what nothing uses goes, last ones first.
-void eraseUnused(Block &body) {
-  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(body)))
-    if (op.use_empty() && !op.hasTrait<OpTrait::IsTerminator>())
-      op.erase();
-}
-
 void finishFunction(ImportSession &session, func::FuncOp function, const onnx::Graph &graph, ValueRange outputs) {
   Block &body = function.front();
   func::ReturnOp::create(session.getBuilder(), function.getLoc(), outputs);
@@ -109,6 +105,11 @@ LogicalResult importGraph(const ModelFile &file, ModuleOp module, const ImportOp
 }
 
 } // namespace
+
+void partita::import::addImportPasses(OpPassManager &passes) {
+  passes.addNestedPass<func::FuncOp>(createSplitProjectionsPass());
+  passes.addNestedPass<func::FuncOp>(createRecognizeCompositesPass());
+}
 
 OwningOpRef<ModuleOp> partita::import::importOnnx(MLIRContext &context, llvm::StringRef path,
                                                   const ImportOptions &options) {

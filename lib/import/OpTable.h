@@ -37,12 +37,6 @@ void addSourceOps(OpTable &table);
 /// Computes the node on known integers, and sets its result; false where it must become ops.
 bool foldKnown(NodeContext &node);
 
-/// The parts start[i] .. start[i] + size[i] along the last dim of a projection `x w + bias` with stored weights, each
-/// as a projection of its own with a box of the weights, so that tensor parallelism can split each by heads. Empty
-/// where `value` is no such projection. Parts are named NAME/i after the projection's ops.
-std::vector<mlir::Value> splitProjection(NodeContext &node, mlir::Value value, llvm::ArrayRef<int64_t> starts,
-                                         llvm::ArrayRef<int64_t> sizes);
-
 } // namespace partita::import
 
 #endif // PARTITA_LIB_IMPORT_OPTABLE_H

@@ -32,24 +32,6 @@ bool ParameterTable::isParameter(Value value) const {
   return argument && argument->source;
 }
 
-Value ParameterTable::addBox(Value parameter, int64_t dim, int64_t start, int64_t size, Location location) {
-  Argument whole = *find(parameter);
-  auto type = llvm::cast<RankedTensorType>(parameter.getType());
-  SmallVector<int64_t> starts(whole.source.getStart().asArrayRef()), shape(type.getShape());
-  starts[dim] += start;
-  shape[dim] = size;
-  std::string name = whole.name + "/" + std::to_string(dim) + ":" + std::to_string(start) + "+" + std::to_string(size);
-  auto [found, isNew] = byName.try_emplace(name);
-  if (!isNew)
-    return found->second;
-  MLIRContext *context = parameter.getContext();
-  auto source = SourceAttr::get(context, whole.source.getFile(), whole.source.getOffset(), whole.source.getBytes(),
-                                whole.source.getShape(), DenseI64ArrayAttr::get(context, starts));
-  arguments.push_back({name, whole.role, source, -1});
-  found->second = body.addArgument(RankedTensorType::get(shape, type.getElementType()), location);
-  return found->second;
-}
-
 void ParameterTable::setRole(Value parameter, llvm::StringRef role) {
   if (isParameter(parameter))
     find(parameter)->role = role.str();

@@ -2,11 +2,8 @@
 //
 //===- ParameterTable.h - Arguments of the imported function -------------------===//
 //
-// Inputs first, then weights in the order of their first use. A weight, or a box of one (a part of a fused
-// projection), is one argument however often it is used. Example: the query part of a fused weight,
-//
-//   table.addBox(fused, /*dim=*/1, /*start=*/0, /*size=*/768)
-//   // argument "c_attn.weight/0" : tensor<768x768xf32>, source shape [768, 2304], start [0, 0]
+// Inputs first, then weights in the order of their first use; a weight is one argument however often it is used.
+// Example: table.addParameter("wte", kRoleParameter, f32, source, location) is the same value at every call.
 //
 //===----------------------------------------------------------------------===//
 #ifndef PARTITA_LIB_IMPORT_PARAMETERTABLE_H
@@ -31,8 +28,6 @@ public:
   /// The argument that holds `source` (empty file: no data), made at the first call for this name.
   mlir::Value addParameter(llvm::StringRef name, llvm::StringRef role, mlir::Type element, SourceAttr source,
                            mlir::Location location);
-  /// Elements start .. start + size of dim `dim` of a parameter, as a parameter. The box must lie inside.
-  mlir::Value addBox(mlir::Value parameter, int64_t dim, int64_t start, int64_t size, mlir::Location location);
 
   /// Whether `value` is a weight or constant in a file.
   bool isParameter(mlir::Value value) const;

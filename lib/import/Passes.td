@@ -23,4 +23,25 @@ def RecognizeCompositesPass : Pass<"partita-recognize-composites", "::mlir::func
   let dependentDialects = ["::partita::graph::GraphDialect"];
 }
 
+def SplitProjectionsPass : Pass<"partita-split-projections", "::mlir::func::FuncOp"> {
+  let summary = "a fused projection whose result is cut apart becomes a projection for each part";
+  let description = [{
+    Query, key and value are often one matrix product that is cut in three. Where all uses of a value are cuts of one
+    dim that do not overlap, and a contraction with a weight lies above it, the cuts move up through reshapes, transposes,
+    elementwise ops, broadcasts and contractions, and end as boxes of the weights; each part can then be split by heads.
+    Parts are named NAME/0, NAME/1 ... in the order of the cuts.
+
+    ```mlir
+    // before
+    %0 = partita_graph.contraction "qk" (%x, %w) "mk,kn->mn" : (tensor<4x8xf32>, tensor<8x6xf32>) -> tensor<4x6xf32>
+    %q = partita_graph.slice "q" (%0) starts [0, 0] strides [1, 1] : (tensor<4x6xf32>) -> tensor<4x3xf32>
+    %k = partita_graph.slice "k" (%0) starts [0, 3] strides [1, 1] : (tensor<4x6xf32>) -> tensor<4x3xf32>
+    // after, %w/0 and %w/1 being the columns 0 to 2 and 3 to 5 of the weight
+    %q = partita_graph.contraction "qk/0" (%x, %w0) "mk,kn->mn" : (tensor<4x8xf32>, tensor<8x3xf32>) -> tensor<4x3xf32>
+    %k = partita_graph.contraction "qk/1" (%x, %w1) "mk,kn->mn" : (tensor<4x8xf32>, tensor<8x3xf32>) -> tensor<4x3xf32>
+    ```
+  }];
+  let dependentDialects = ["::partita::graph::GraphDialect"];
+}
+
 #endif

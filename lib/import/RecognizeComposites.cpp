@@ -24,13 +24,6 @@ namespace {
 constexpr Pattern kPatterns[] = {recognizeNormalized, recognizeNormScale, recognizeNormBias,
                                  recognizeGelu,       recognizeSilu,      recognizeSoftmax};
 
-/// Ops are pure: what nothing uses goes, last ones first.
-void eraseUnused(Block &body) {
-  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(body)))
-    if (op.use_empty() && isMemoryEffectFree(&op) && !op.hasTrait<OpTrait::IsTerminator>())
-      op.erase();
-}
-
 struct RecognizeComposites : impl::RecognizeCompositesPassBase<RecognizeComposites> {
   void runOnOperation() override {
     func::FuncOp function = getOperation();

@@ -84,7 +84,7 @@ static OwningOpRef<ModuleOp> importModel(Session &session, StringRef path) {
   if (!module)
     return {};
   std::unique_ptr<PassManager> passes = session.createPassManager();
-  passes->addNestedPass<func::FuncOp>(import::createRecognizeCompositesPass());
+  import::addImportPasses(*passes);
   if (failed(passes->run(*module)))
     return {};
   setPhase(*module, Phase::import);

@@ -3,6 +3,8 @@
 //===- ImportHelpers.cpp - Imports models and keeps what was said --------------===//
 #include "ImportHelpers.h"
 
+#include "mlir/Pass/PassManager.h"
+#include "partita/import/Passes.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace partita;
@@ -22,6 +24,10 @@ std::string ImportTest::importFile(const std::string &path, const std::vector<st
     options.dims.push_back(*binding);
   }
   module = importOnnx(context, path, options);
+  mlir::PassManager passes(&context);
+  addImportPasses(passes);
+  if (module)
+    EXPECT_TRUE(mlir::succeeded(passes.run(*module)));
   std::string text;
   llvm::raw_string_ostream stream(text);
   if (module)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What recognition leaves computes the same: every function of the lit tests, before and after, with a tolerance from
-// the control.
+// What the passes of the import phase leave computes the same: every function of their lit tests, before and after,
+// with a tolerance from the control.
 #include "partita/dialects/graph/Graph.h"
 #include "partita/import/Passes.h"
 #include "partita/interpreter/Verify.h"
@@ -21,11 +21,26 @@ OwningOpRef<ModuleOp> parseFile(MLIRContext &context, const std::string &name) {
   return parseSourceFile<ModuleOp>(std::string(PARTITA_TEST_FOLDER "/") + name, &context);
 }
 
+/// The boxes of a weight, by the names that the pass gives them: NAME/dim:start+size.
+void addBoxes(func::FuncOp after, NamedTensors &inputs) {
+  for (unsigned i = 0; i < after.getNumArguments(); ++i) {
+    std::string name = getArgumentName(after, i);
+    auto source = after.getArgAttrOfType<SourceAttr>(i, kSourceAttr);
+    if (inputs.count(name) || !source)
+      continue;
+    auto type = cast<RankedTensorType>(after.getArgument(i).getType());
+    const Tensor &whole = inputs.at(name.substr(0, name.find('/')));
+    inputs[name] = cutBox(whole, source.getStart().asArrayRef(), type.getShape());
+  }
+}
+
 /// The largest error of a result over the control's, both against the double-precision run of the function as written.
 void compareFunctions(func::FuncOp before, func::FuncOp after, uint64_t seed) {
   NamedTensors inputs = makeRandomInputs(before, {}, {}, seed);
   FailureOr<Control> control = runControl(before, inputs, false);
-  FailureOr<NamedTensors> results = interpretGraph(after, inputs, {});
+  NamedTensors boxes = inputs;
+  addBoxes(after, boxes);
+  FailureOr<NamedTensors> results = interpretGraph(after, boxes, {});
   ASSERT_TRUE(succeeded(control) && succeeded(results)) << before.getName().str();
   ASSERT_EQ(results->size(), control->results.size());
   for (auto &[name, value] : *results) {
@@ -35,13 +50,13 @@ void compareFunctions(func::FuncOp before, func::FuncOp after, uint64_t seed) {
   }
 }
 
-void compareFile(const std::string &file) {
+void compareFile(const std::string &file, std::unique_ptr<Pass> pass) {
   MLIRContext context;
   OwningOpRef<ModuleOp> before = parseFile(context, file);
   ASSERT_TRUE(before);
   OwningOpRef<ModuleOp> after = before->clone();
   PassManager passes(&context);
-  passes.addNestedPass<func::FuncOp>(import::createRecognizeCompositesPass());
+  passes.addNestedPass<func::FuncOp>(std::move(pass));
   ASSERT_TRUE(succeeded(passes.run(*after)));
   for (auto function : before->getOps<func::FuncOp>())
     for (uint64_t seed : {1, 2, 3})
@@ -50,4 +65,10 @@ void compareFile(const std::string &file) {
 
 } // namespace
 
-TEST(Recognize, CompositesComputeTheSame) { compareFile("recognize-composites.mlir"); }
+TEST(Recognize, CompositesComputeTheSame) {
+  compareFile("recognize-composites.mlir", import::createRecognizeCompositesPass());
+}
+
+TEST(Recognize, SplitProjectionsComputeTheSame) {
+  compareFile("split-projections.mlir", import::createSplitProjectionsPass());
+}

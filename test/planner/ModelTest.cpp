@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Plans of published architectures: the Megatron layout is found, whatever the order and the names of the nodes.
+#include "mlir/Pass/PassManager.h"
 #include "partita/import/Import.h"
+#include "partita/import/Passes.h"
 #include "partita/import/Zoo.h"
 #include "partita/planner/Planner.h"
 
@@ -34,6 +36,9 @@ protected:
       return {};
     }
     OwningOpRef<ModuleOp> module = import::importOnnx(context, path);
+    PassManager passes(&context);
+    import::addImportPasses(passes);
+    EXPECT_TRUE(module && succeeded(passes.run(*module)));
     llvm::sys::fs::remove(path);
     return module;
   }

@@ -13,6 +13,9 @@ namespace partita::import {
 #define GEN_PASS_REGISTRATION
 #include "partita/lib/import/Passes.h.inc"
 
+/// What every imported graph goes through: fused projections are taken apart, composites are recognised.
+void addImportPasses(mlir::OpPassManager &passes);
+
 } // namespace partita::import
 
 #endif // PARTITA_IMPORT_PASSES_H

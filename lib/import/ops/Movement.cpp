@@ -98,14 +98,6 @@ static void importSplit(NodeContext &node) {
     begins.push_back(begin);
     begin += part;
   }
-  bool isLast = *axis + 1 == static_cast<int64_t>(sizes.size());
-  if (isLast && node.getSession().countConsumers(node.getInputName(0)) == 1) {
-    std::vector<Value> projections = splitProjection(node, x, begins, *parts);
-    for (size_t i = 0; i < projections.size(); ++i)
-      node.setResult(static_cast<int>(i), projections[i]);
-    if (!projections.empty())
-      return;
-  }
   for (size_t i = 0; i < parts->size(); ++i) {
     starts[*axis] = begins[i];
     sizes[*axis] = DimSize((*parts)[i]);

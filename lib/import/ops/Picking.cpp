@@ -97,11 +97,6 @@ static std::optional<std::vector<Cut>> readCuts(NodeContext &node, const Sizes &
 }
 
 /// Whether every reader of the input slices it: then each slice may become a projection of its own.
-static bool areAllSlices(NodeContext &node) {
-  return llvm::all_of(node.getSession().getConsumers(node.getInputName(0)),
-                      [](const onnx::Node *consumer) { return consumer && (consumer->op_type() == "Slice"); });
-}
-
 static void importSlice(NodeContext &node) {
   Value x = node.input(0);
   if (!x)
@@ -124,16 +119,11 @@ static void importSlice(NodeContext &node) {
   }
   SmallVector<int64_t> starts, strides;
   Sizes to;
-  unsigned numCut = 0;
   for (size_t dim = 0; dim < sizes.size(); ++dim) {
     starts.push_back((*cuts)[dim].start);
     strides.push_back((*cuts)[dim].stride);
     to.push_back((*cuts)[dim].extent);
-    numCut += !(to.back() == sizes[dim]);
   }
-  if (numCut == 1 && !(to.back() == sizes.back()) && to.back().isStatic() && strides.back() == 1 && areAllSlices(node))
-    if (std::vector<Value> part = splitProjection(node, x, {starts.back()}, {to.back().constant}); !part.empty())
-      return node.setResult(0, part[0]);
   node.setResult(0, node.slice(x, starts, strides, to));
 }
 

@@ -224,6 +224,12 @@ std::optional<Mean> partita::import::matchMean(Trail trail) {
   return Mean{sum->input, axis};
 }
 
+void partita::import::eraseUnused(Block &body) {
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(body)))
+    if (op.use_empty() && isMemoryEffectFree(&op) && !op.hasTrait<OpTrait::IsTerminator>())
+      op.erase();
+}
+
 NameTable::NameTable(func::FuncOp function) {
   function.walk([&](Operation *op) {
     if (auto name = op->getAttrOfType<StringAttr>("name"))

@@ -105,6 +105,9 @@ struct Mean {
 };
 std::optional<Mean> matchMean(Trail trail);
 
+/// Erases the ops of a graph that nothing uses, last ones first; ops are pure.
+void eraseUnused(mlir::Block &body);
+
 /// Names of ops in one function: unique, new ones are derived.
 class NameTable {
 public:
