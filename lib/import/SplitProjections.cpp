@@ -3,8 +3,8 @@
 //===- SplitProjections.cpp - Fused projections taken apart --------------------===//
 //
 // Query, key and value are often one matrix product whose result is cut in three. A cut of a dim does not line up with
-// equal parts of it, so such a product could not be split by heads. Here every part becomes a product of its own, with a
-// box of the weights: the cuts move up through what lies between until they reach the weights.
+// equal parts of it, so such a product could not be split by heads. Here every part becomes a product of its own, with
+// a box of the weights: the cuts move up through what lies between until they reach the weights.
 #include "partita/import/Passes.h"
 #include "recognize/Views.h"
 
@@ -91,8 +91,7 @@ std::optional<Cuts> matchCuts(Value value) {
     cuts.dim = cutDim;
     cuts.slices.push_back(slice);
   }
-  llvm::sort(cuts.slices,
-                    [&](SliceOp a, SliceOp b) { return a.getStarts()[cuts.dim] < b.getStarts()[cuts.dim]; });
+  llvm::sort(cuts.slices, [&](SliceOp a, SliceOp b) { return a.getStarts()[cuts.dim] < b.getStarts()[cuts.dim]; });
   int64_t end = 0;
   for (SliceOp slice : cuts.slices) {
     if (slice.getStarts()[cuts.dim] < end)
@@ -164,8 +163,8 @@ private:
     for (int64_t other = 0; isLinear && other < from.getRank(); ++other) {
       DimSize otherOuter = productOf(from, 0, other, isLinear);
       DimSize otherInner = productOf(from, other + 1, from.getRank(), isLinear);
-      if (!isLinear || !(otherOuter == outer) || from.isDynamicDim(other) || isUnit(from, other) ||
-          !inner.isStatic() || !otherInner.isStatic() || otherInner.constant == 0)
+      if (!isLinear || !(otherOuter == outer) || from.isDynamicDim(other) || isUnit(from, other) || !inner.isStatic() ||
+          !otherInner.isStatic() || otherInner.constant == 0)
         continue;
       return add(index, 0, other, inner.constant, otherInner.constant);
     }
@@ -250,9 +249,9 @@ private:
     start[dim] += range.start;
     DictionaryAttr old = function.getArgAttrDict(argument.getArgNumber());
     NamedAttrList attributes(old);
-    attributes.set(kSourceAttr, SourceAttr::get(type.getContext(), source.getFile(), source.getOffset(),
-                                                source.getBytes(), source.getShape(),
-                                                builder.getDenseI64ArrayAttr(start)));
+    attributes.set(kSourceAttr,
+                   SourceAttr::get(type.getContext(), source.getFile(), source.getOffset(), source.getBytes(),
+                                   source.getShape(), builder.getDenseI64ArrayAttr(start)));
     if (auto name = old.getAs<StringAttr>(kNameAttr))
       attributes.set(kNameAttr, builder.getStringAttr(name.getValue() + "/" + Twine(dim) + ":" + Twine(range.start) +
                                                       "+" + Twine(range.size)));
