@@ -1,5 +1,5 @@
-# The rules of the house as tests: who may use whom, format, sizes, a fresh reference. Each is one script of tools/dev.
-foreach(rule layers format license sizes reference diagnostics)
+# The rules of the house as tests: who may use whom, format, sizes, a fresh reference, a test for each pass. Each is one script of tools/dev.
+foreach(rule layers format license sizes reference diagnostics passes)
   if(EXISTS ${PROJECT_SOURCE_DIR}/tools/dev/check-${rule})
     add_test(NAME house/${rule} COMMAND ${PROJECT_SOURCE_DIR}/tools/dev/check-${rule}
       WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
