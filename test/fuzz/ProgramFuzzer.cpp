@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Any text as a program of Partita's dialects: an error, or a module that verifies, prints and parses again.
+// Any text as a program of Partita's dialects: an error, or a module that verifies, prints and parses again, and that
+// is taken through the phases it has not gone through yet.
+#include "Command.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/MLIRContext.h"
@@ -30,5 +32,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   module->print(stream);
   if (!mlir::parseSourceString<mlir::ModuleOp>(printed, &context))
     __builtin_trap();
+  static const partita::fuzz::Folder folder("program");
+  folder.write("input.mlir", data, size);
+  partita::fuzz::runCommand(partita::fuzz::compileArguments(folder, "input.mlir"), /*needsCode=*/false);
   return 0;
 }
