@@ -45,11 +45,11 @@ LogicalResult lowering::emit(ModuleOp module, const runtime::Image &image, const
   // Linked under another name and renamed, so that a failure leaves no half-written program.
   EmitOptions temporary = options;
   temporary.output = options.output + ".partial";
+  auto removePartial = llvm::make_scope_exit([&] { llvm::sys::fs::remove(temporary.output); });
   if (failed(link(module, objectPath, temporary)))
     return failure();
-  if (std::error_code error = llvm::sys::fs::rename(temporary.output, options.output)) {
-    llvm::sys::fs::remove(temporary.output);
+  if (std::error_code error = llvm::sys::fs::rename(temporary.output, options.output))
     return module.emitError() << "E-BAD-FILE: cannot write '" << options.output << "': " << error.message();
-  }
+  removePartial.release();
   return success();
 }

@@ -27,14 +27,11 @@ static std::string findRuntimeFolder(const EmitOptions &options) {
   return folder.str().str();
 }
 
+/// The first of these that PATH knows.
 static std::string findProgram(ArrayRef<StringRef> names) {
-  static constexpr StringRef kFolders[] = {"/usr/lib/llvm-22/bin"};
-  for (StringRef name : names) {
+  for (StringRef name : names)
     if (llvm::ErrorOr<std::string> found = llvm::sys::findProgramByName(name))
       return *found;
-    if (llvm::ErrorOr<std::string> found = llvm::sys::findProgramByName(name, kFolders))
-      return *found;
-  }
   return "";
 }
 

@@ -57,7 +57,7 @@ std::string explainUnknown(const std::string &name) {
 bool setNumber(CommandLine &options, const std::string &name, const std::string &value, std::string &error) {
   uint64_t limit = name == "--seed" ? UINT64_MAX : 1000000000, number = 0;
   if (!parseNumber(value, limit, number) || (name != "--seed" && number == 0)) {
-    error = "E-USAGE: " + name + " takes a number, not '" + value + "'";
+    error = "E-USAGE: " + name + " takes a number" + (name == "--seed" ? "" : " from 1 on") + ", not '" + value + "'";
     return false;
   }
   if (name == "--seed")

@@ -56,8 +56,8 @@ inline int runCommand(const std::vector<std::string> &arguments, bool needsCode)
 
 /// The options with which every fuzzer compiles: two ranks, as far as LLVM IR, into a file that is overwritten.
 inline std::vector<std::string> compileArguments(const Folder &folder, const std::string &input) {
-  return {"compile",      folder.path(input), "--machine", "cpu:2", "--effort", "1",
-          "--stop-after", "lower",            "-o",        folder.path("output.mlir")};
+  return {"compile", folder.path(input), "--machine", "cpu:2", "--effort",
+          "1",       "--stop-after",     "lower",     "-o",    folder.path("output.mlir")};
 }
 
 } // namespace partita::fuzz
