@@ -216,6 +216,8 @@ def Graph_GatherOp : Graph_Op<"gather"> {
   let assemblyFormat = "$name `(` $input `,` $indices `)` `axis` $axis attr-dict `:` functional-type(operands, results)";
 }
 
+include "partita/dialects/graph/Indexing.td"
+
 //===-- Reductions ------------------------------------------------------------------------------------------------===//
 
 def Graph_ReduceOp : Graph_Op<"reduce"> {

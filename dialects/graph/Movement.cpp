@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Ops that move elements: broadcast, transpose, slice, concat, pad, gather. Reshape has a file of its own.
+// Ops that move elements: broadcast, transpose, slice, concat, pad. Reshape has a file of its own.
 #include "mlir/IR/Matchers.h"
 #include "partita/dialects/graph/Support.h"
 
@@ -207,46 +207,3 @@ LoopNest PadOp::getLoopNest() {
 }
 
 Work PadOp::getWork(ArrayRef<int64_t> extents) { return {product(extents), WorkKind::movement}; }
-
-//===-- gather ----------------------------------------------------------------------------------------------------===//
-
-LogicalResult GatherOp::verify() {
-  auto input = tensorType(getInput()), indices = tensorType(getIndices()), result = tensorType(getResult());
-  int64_t axis = getAxis();
-  if (failed(verifyDim(*this, axis, input.getRank())))
-    return failure();
-  if (result.getRank() != input.getRank() - 1 + indices.getRank())
-    return emitOpError() << "GRAPH-1: the result has rank " << result.getRank() << ", expected "
-                         << input.getRank() - 1 + indices.getRank();
-  for (int64_t dim = 0; dim < result.getRank(); ++dim) {
-    bool ofIndices = dim >= axis && dim < axis + indices.getRank();
-    auto source = ofIndices ? indices : input;
-    int64_t from = ofIndices ? dim - axis : dim < axis ? dim : dim - indices.getRank() + 1;
-    if (!mayBeEqual(source, from, result, dim))
-      return emitOpError() << "GRAPH-1: dim " << dim << " of the result differs from dim " << from << " of " << source;
-  }
-  return verifySameElement(*this, input, result);
-}
-
-LoopNest GatherOp::getLoopNest() {
-  auto input = tensorType(getInput()), indices = tensorType(getIndices()), result = tensorType(getResult());
-  int64_t axis = getAxis();
-  LoopNest nest = elementwiseLoopNest(result, 0, 1);
-  int picked = nest.loops.size();
-  bool isNumber = !input.getElementType().isInteger(1);
-  nest.loops.push_back(
-      isNumber ? Loop::reduce(getDimBound(input, axis), "row", ReductionKind::sum, input.isDynamicDim(axis))
-               : Loop::reduce(getDimBound(input, axis), "row", ReductionKind::logicalOr, input.isDynamicDim(axis)));
-  SmallVector<int> inputLoops, indexLoops;
-  for (int64_t dim = 0; dim < input.getRank(); ++dim)
-    inputLoops.push_back(dim < axis ? dim : dim == axis ? picked : dim - 1 + indices.getRank());
-  for (int64_t dim = 0; dim < indices.getRank(); ++dim)
-    indexLoops.push_back(axis + dim);
-  nest.operands = {indexByLoops(inputLoops), indexByLoops(indexLoops)};
-  if (isNumber)
-    nest.linearOperands = {{0}};
-  return nest;
-}
-
-/// The row loop is looked up, not walked: work counts result elements only.
-Work GatherOp::getWork(ArrayRef<int64_t> extents) { return {product(extents.drop_back()), WorkKind::movement}; }

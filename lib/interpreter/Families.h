@@ -8,6 +8,7 @@
 #include "Elements.h"
 #include "partita/dialects/graph/Graph.h"
 #include "partita/interpreter/Evaluate.h"
+#include <cstring>
 
 namespace partita::interpreter {
 
@@ -42,7 +43,13 @@ Outcome evaluateTranspose(graph::TransposeOp op, const Call &call);
 Outcome evaluateSlice(graph::SliceOp op, const Call &call);
 Outcome evaluateConcat(graph::ConcatOp op, const Call &call);
 Outcome evaluatePad(graph::PadOp op, const Call &call);
+// Indexing.cpp
 Outcome evaluateGather(graph::GatherOp op, const Call &call);
+Outcome evaluateGatherAlong(graph::GatherAlongOp op, const Call &call);
+Outcome evaluateScatterAlong(graph::ScatterAlongOp op, const Call &call);
+// Ordering.cpp
+Outcome evaluateTopK(graph::TopKOp op, const Call &call);
+Outcome evaluateCumulative(graph::CumulativeOp op, const Call &call);
 // Reductions.cpp
 Outcome evaluateReduce(graph::ReduceOp op, const Call &call);
 Outcome evaluateWindowReduce(graph::WindowReduceOp op, const Call &call);
@@ -67,6 +74,22 @@ Shape stridesOf(llvm::ArrayRef<int64_t> shape);
 
 /// Moves to the next index of a row-major walk; false at the end.
 bool nextIndex(llvm::MutableArrayRef<int64_t> index, llvm::ArrayRef<int64_t> shape);
+
+/// result[index] = source[positionOf(index)] for every index of `shape`; a negative position leaves a zero.
+template <typename PositionOf>
+Tensor moveElements(const Tensor &source, llvm::ArrayRef<int64_t> shape, PositionOf positionOf) {
+  Tensor result(source.getElementType(), shape);
+  if (result.getNumElements() == 0)
+    return result;
+  int64_t size = source.getElementBytes(), next = 0;
+  Shape index(shape.size(), 0);
+  do {
+    if (int64_t position = positionOf(index); position >= 0)
+      std::memcpy(result.getMutableBytes() + next * size, source.getBytes() + position * size, size);
+    ++next;
+  } while (nextIndex(index, shape));
+  return result;
+}
 
 } // namespace partita::interpreter
 

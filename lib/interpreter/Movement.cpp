@@ -2,27 +2,10 @@
 //
 // Ops that move elements without looking at them, so bytes are copied whatever the type.
 #include "Families.h"
-#include <cstring>
 
 using namespace mlir;
 
 namespace partita::interpreter {
-
-/// result[index] = source[positionOf(index)] for every index of `shape`; a negative position leaves a zero.
-template <typename PositionOf>
-static Tensor moveElements(const Tensor &source, ArrayRef<int64_t> shape, PositionOf positionOf) {
-  Tensor result(source.getElementType(), shape);
-  if (result.getNumElements() == 0)
-    return result;
-  int64_t size = source.getElementBytes(), next = 0;
-  Shape index(shape.size(), 0);
-  do {
-    if (int64_t position = positionOf(index); position >= 0)
-      std::memcpy(result.getMutableBytes() + next * size, source.getBytes() + position * size, size);
-    ++next;
-  } while (nextIndex(index, shape));
-  return result;
-}
 
 Outcome evaluateBroadcast(graph::BroadcastOp op, const Call &call) {
   const Tensor &input = call.operands[0];
@@ -104,59 +87,6 @@ Outcome evaluatePad(graph::PadOp op, const Call &call) {
   Tensor result = moveElements(call.operands[1], call.result.extent, [](ArrayRef<int64_t>) { return 0; });
   copyBox(input, Shape(input.getRank(), 0), input.getShape(), result, op.getLow());
   return result;
-}
-
-namespace {
-/// Row numbers of a gather, within this rank's part of the table; -1 for a row that another rank holds.
-FailureOr<std::vector<int64_t>> findRows(graph::GatherOp op, const Call &call) {
-  auto table = cast<RankedTensorType>(op.getInput().getType());
-  int64_t axis = op.getAxis();
-  std::optional<Box> box = call.context.scope.findBox(table);
-  std::optional<Shape> whole = call.context.scope.findGlobalShape(table);
-  if (!box || !whole)
-    return op.emitOpError("E-DIM-UNBOUND: the extents of the table are not known here");
-  bool isUnsigned = call.operands[1].getElementType().isUnsignedInteger();
-  std::vector<int64_t> rows = unpack<int64_t>(call.operands[1]);
-  for (int64_t &row : rows) {
-    int64_t index = row, extent = (*whole)[axis];
-    if (index < 0 && !isUnsigned)
-      index += extent;
-    if (index < 0 || index >= extent)
-      return op.emitOpError() << "E-INDEX-RANGE: index " << row << " is outside a table of " << extent << " rows";
-    row = index - box->offset[axis];
-    if (row < 0 || row >= box->extent[axis])
-      row = -1;
-  }
-  return rows;
-}
-} // namespace
-
-Outcome evaluateGather(graph::GatherOp op, const Call &call) {
-  ArrayRef<int64_t> table = call.operands[0].getShape(), indices = call.operands[1].getShape();
-  int64_t axis = op.getAxis();
-  Shape expected(table.take_front(axis));
-  llvm::append_range(expected, indices);
-  llvm::append_range(expected, table.drop_front(axis + 1));
-  if (expected != call.result.extent)
-    return failShape(op, "table, indices and result do not fit together");
-  FailureOr<std::vector<int64_t>> rows = findRows(op, call);
-  if (failed(rows))
-    return failure();
-  Shape tableStrides = stridesOf(table), indexStrides = stridesOf(indices);
-  int64_t numIndexDims = indices.size();
-  return moveElements(call.operands[0], call.result.extent, [&](ArrayRef<int64_t> index) -> int64_t {
-    int64_t picked = 0, position = 0;
-    for (int64_t dim = 0; dim < numIndexDims; ++dim)
-      picked += index[axis + dim] * indexStrides[dim];
-    int64_t row = (*rows)[picked];
-    if (row < 0)
-      return -1;
-    for (size_t dim = 0; dim < table.size(); ++dim) {
-      auto at = static_cast<int64_t>(dim);
-      position += (at < axis ? index[at] : at == axis ? row : index[at - 1 + numIndexDims]) * tableStrides[dim];
-    }
-    return position;
-  });
 }
 
 } // namespace partita::interpreter

@@ -3,9 +3,7 @@
 // Ops that move elements.
 #include "OpLowerings.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
@@ -96,60 +94,4 @@ Value lowering::lowerPad(TensorBuilder &tensors, graph::PadOp op, ValueRange ope
   Value value = tensor::ExtractOp::create(tensors.builder, op.getLoc(), operands[1], ValueRange{});
   return pad(tensors, operands[0], value, op.getLow(), tensors.sizesOf(typeOf(op.getInput())),
              tensors.sizesOf(typeOf(op.getResult())));
-}
-
-namespace {
-/// One picked row: the position in this rank's part, and whether the part holds it.
-struct Row {
-  Value local, isHere;
-};
-} // namespace
-
-/// Checks an index against the whole extent; negative ones count from the end.
-static Row findRow(Scalars &at, Value index, bool isUnsigned, Value whole, Value offset, Value extent) {
-  OpBuilder &builder = at.builder;
-  auto compare = [&](arith::CmpIPredicate predicate, Value a, Value b) -> Value {
-    return arith::CmpIOp::create(builder, at.location, predicate, a, b);
-  };
-  Value zero = arith::ConstantIndexOp::create(builder, at.location, 0);
-  Value position = isUnsigned
-                       ? arith::IndexCastUIOp::create(builder, at.location, builder.getIndexType(), index).getResult()
-                       : arith::IndexCastOp::create(builder, at.location, builder.getIndexType(), index).getResult();
-  Value fromEnd = arith::AddIOp::create(builder, at.location, position, whole);
-  position = arith::SelectOp::create(builder, at.location, compare(arith::CmpIPredicate::slt, position, zero), fromEnd,
-                                     position);
-  cf::AssertOp::create(builder, at.location, compare(arith::CmpIPredicate::ult, position, whole),
-                       "an index is outside of the gathered dimension");
-  Value local = arith::SubIOp::create(builder, at.location, position, offset);
-  return {local, compare(arith::CmpIPredicate::ult, local, extent)};
-}
-
-Value lowering::lowerGather(TensorBuilder &tensors, graph::GatherOp op, ValueRange operands) {
-  RankedTensorType input = typeOf(op.getInput()), indices = typeOf(op.getIndices()), type = typeOf(op.getResult());
-  int64_t axis = op.getAxis(), numIndices = indices.getRank();
-  Value whole = tensors.globalSizeOf(input, axis), offset = tensors.offsetOf(input, axis);
-  Value extent = tensors.toValue(tensors.sizeOf(input, axis));
-  SmallVector<AffineExpr> dims;
-  for (int64_t dim = 0; dim < numIndices; ++dim)
-    dims.push_back(getAffineDimExpr(axis + dim, op.getContext()));
-  AffineMap map = AffineMap::get(type.getRank(), 0, dims, op.getContext());
-  bool isUnsigned = indices.getElementType().isUnsignedInteger();
-  Type stored = getStoredType(type.getElementType());
-  return tensors.map(
-      {operands[1]}, {map}, tensors.sizesOf(type), type.getElementType(), [&](Scalars &at, ValueRange elements) {
-        Row row = findRow(at, elements[0], isUnsigned, whole, offset, extent);
-        SmallVector<Value> position;
-        for (int64_t dim = 0; dim < input.getRank(); ++dim) {
-          int64_t loop = dim < axis ? dim : dim - 1 + numIndices;
-          position.push_back(dim == axis ? row.local
-                                         : linalg::IndexOp::create(at.builder, at.location, loop).getResult());
-        }
-        auto read = scf::IfOp::create(at.builder, at.location, TypeRange{stored}, row.isHere, true);
-        OpBuilder here = read.getThenBodyBuilder(), elsewhere = read.getElseBodyBuilder();
-        Value element = tensor::ExtractOp::create(here, at.location, operands[0], position);
-        scf::YieldOp::create(here, at.location, element);
-        Value zero = arith::ConstantOp::create(elsewhere, at.location, at.builder.getZeroAttr(stored));
-        scf::YieldOp::create(elsewhere, at.location, zero);
-        return at.widen(read.getResult(0));
-      });
 }

@@ -26,7 +26,12 @@ mlir::Value lowerTranspose(TensorBuilder &tensors, graph::TransposeOp op, mlir::
 mlir::Value lowerSlice(TensorBuilder &tensors, graph::SliceOp op, mlir::ValueRange operands);
 mlir::Value lowerConcat(TensorBuilder &tensors, graph::ConcatOp op, mlir::ValueRange operands);
 mlir::Value lowerPad(TensorBuilder &tensors, graph::PadOp op, mlir::ValueRange operands);
+
 mlir::Value lowerGather(TensorBuilder &tensors, graph::GatherOp op, mlir::ValueRange operands);
+mlir::Value lowerGatherAlong(TensorBuilder &tensors, graph::GatherAlongOp op, mlir::ValueRange operands);
+mlir::Value lowerScatterAlong(TensorBuilder &tensors, graph::ScatterAlongOp op, mlir::ValueRange operands);
+mlir::Value lowerTopK(TensorBuilder &tensors, graph::TopKOp op, mlir::ValueRange operands);
+mlir::Value lowerCumulative(TensorBuilder &tensors, graph::CumulativeOp op, mlir::ValueRange operands);
 
 mlir::Value lowerContraction(TensorBuilder &tensors, graph::ContractionOp op, mlir::ValueRange operands);
 mlir::Value lowerConvolution(TensorBuilder &tensors, graph::ConvolutionOp op, mlir::ValueRange operands);

@@ -3,6 +3,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "partita/dialects/collective/Collective.h"
@@ -129,6 +130,29 @@ Value TensorBuilder::reduce(ArrayRef<Value> inputs, Maps maps, AffineMap resultM
                                              linalg::YieldOp::create(inner, at, body(local, elements));
                                            });
   return generic.getResult(0);
+}
+
+Value TensorBuilder::loop(const Sizes &sizes, Value start, LoopBody body) {
+  OpBuilder::InsertionGuard guard(builder);
+  Value zero = index(0), one = index(1), current = start;
+  SmallVector<Value> ends, indices;
+  SmallVector<scf::ForOp> nest;
+  for (OpFoldResult size : sizes)
+    ends.push_back(toValue(size));
+  for (Value end : ends) {
+    nest.push_back(scf::ForOp::create(builder, location, zero, end, one, current));
+    builder.setInsertionPointToStart(nest.back().getBody());
+    indices.push_back(nest.back().getInductionVar());
+    current = nest.back().getRegionIterArgs()[0];
+  }
+  Scalars scalars{builder, location};
+  Value result = body(scalars, indices, current);
+  for (scf::ForOp loop : llvm::reverse(nest)) {
+    builder.setInsertionPointToEnd(loop.getBody());
+    scf::YieldOp::create(builder, location, result);
+    result = loop.getResult(0);
+  }
+  return result;
 }
 
 Value TensorBuilder::round(Value computed, const Sizes &sizes, Type element) {

@@ -20,6 +20,7 @@ namespace partita::lowering {
 
 using Sizes = llvm::SmallVector<mlir::OpFoldResult>;
 using Body = llvm::function_ref<mlir::Value(Scalars &, mlir::ValueRange)>;
+using LoopBody = llvm::function_ref<mlir::Value(Scalars &, mlir::ValueRange, mlir::Value)>;
 using Maps = llvm::ArrayRef<mlir::AffineMap>;
 
 /// The plain tensor type of a local type: no encoding, signless.
@@ -63,6 +64,8 @@ public:
   /// accumulator, which begins as the identity of `kind`. The result has the computed type of `element`.
   mlir::Value reduce(llvm::ArrayRef<mlir::Value> inputs, Maps maps, mlir::AffineMap resultMap, const Sizes &sizes,
                      graph::ReduceKind kind, mlir::Type element, Body body);
+  /// One iteration after the other, row-major over `sizes`: body(indices, tensor so far) gives the tensor from then on.
+  mlir::Value loop(const Sizes &sizes, mlir::Value start, LoopBody body);
   /// Rounds a tensor of computed type to the stored type of `element`.
   mlir::Value round(mlir::Value computed, const Sizes &sizes, mlir::Type element);
   /// The same elements, row-major, under another shape.

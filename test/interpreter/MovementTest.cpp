@@ -79,6 +79,58 @@ TEST_F(MovementTest, GatherOutsideIsAnErrorNamingTheOp) {
   }
 }
 
+TEST_F(MovementTest, GatherAndScatterAlong) {
+  Tensor x = floats({2, 3}, {0, 1, 2, 3, 4, 5}), places = numbers(si(64), {2, 2}, {2, -2, 0, 0});
+  EXPECT_EQ(run(R"(gather_along "g" (%a0, %a1) axis 1 dims [0, 1])", {"2x3xf32", "2x2xsi64"}, "2x2xf32", {x, places}),
+            (Numbers{2, 1, 3, 3}));
+  EXPECT_EQ(run(R"(gather_along "g" (%a0, %a1) axis 1 dims [1])", {"2x3xf32", "2xui8"}, "2x2xf32",
+                {x, numbers(ui(8), {2}, {2, 0})}),
+            (Numbers{2, 0, 5, 3}));
+  Tensor updates = floats({2, 2}, {10, 20, 30, 40});
+  auto scatter = [&](const std::string &kind) {
+    return run("scatter_along \"s\" " + kind + "(%a0, %a1, %a2) axis 1 dims [0, 1]", {"2x2xsi64", "2x2xf32", "2x3xf32"},
+               "2x3xf32", {places, updates, x});
+  };
+  EXPECT_EQ(scatter("update"), (Numbers{0, 20, 10, 40, 4, 5}));
+  EXPECT_EQ(scatter("add"), (Numbers{0, 21, 12, 73, 4, 5}));
+  EXPECT_EQ(scatter("mul"), (Numbers{0, 20, 20, 3600, 4, 5}));
+  EXPECT_EQ(scatter("min"), (Numbers{0, 1, 2, 3, 4, 5}));
+  EXPECT_EQ(run(R"(scatter_along "s" max(%a0, %a1) axis 1 dims [0, 1])", {"2x2xsi64", "2x2xf32"}, "2x3xf32",
+                {places, updates}),
+            (Numbers{-HUGE_VAL, 20, 10, 40, -HUGE_VAL, -HUGE_VAL}));
+}
+
+TEST_F(MovementTest, IndicesOutsideAreErrors) {
+  for (const char *body : {R"(gather_along "picked" (%a0, %a1) axis 0 dims [0])",
+                           R"(scatter_along "picked" add(%a0, %a1) axis 0 dims [0])"})
+    for (double index : {3.0, -4.0}) {
+      diagnostics.clear();
+      Tensor table = floats({3}, {1, 2, 3}), indices = numbers(si(64), {3}, {0, 1, index});
+      bool isGather = body[0] == 'g';
+      std::vector<std::string> types =
+          isGather ? std::vector<std::string>{"3xf32", "3xsi64"} : std::vector<std::string>{"3xsi64", "3xf32"};
+      std::vector<Tensor> operands =
+          isGather ? std::vector<Tensor>{table, indices} : std::vector<Tensor>{indices, table};
+      EXPECT_TRUE(run(body, types, "3xf32", operands).empty());
+      EXPECT_NE(diagnostics.find("E-INDEX-RANGE"), std::string::npos) << diagnostics;
+      EXPECT_NE(diagnostics.find("picked"), std::string::npos) << diagnostics;
+    }
+}
+
+TEST_F(MovementTest, OrderAndRunningTotals) {
+  Tensor x = floats({6}, {1, NAN, 3, 1, -HUGE_VAL, 3});
+  EXPECT_EQ(run(R"(top_k "t" (%a0) dim 0 largest true)", {"6xf32"}, "6xsi64", {x}), (Numbers{1, 2, 5, 0, 3, 4}));
+  EXPECT_EQ(run(R"(top_k "t" (%a0) dim 0 largest false)", {"6xf32"}, "3xsi64", {x}), (Numbers{4, 0, 3}));
+  Tensor y = floats({2, 3}, {1, 2, 3, 4, 5, 6});
+  auto total = [&](const std::string &kind, const std::string &ends) {
+    return run("cumulative \"c\" " + kind + "(%a0) " + ends, {"2x3xf32"}, "2x3xf32", {y});
+  };
+  EXPECT_EQ(total("sum", "dim 1 exclusive false reverse false"), (Numbers{1, 3, 6, 4, 9, 15}));
+  EXPECT_EQ(total("sum", "dim 1 exclusive true reverse true"), (Numbers{5, 3, 0, 11, 6, 0}));
+  EXPECT_EQ(total("prod", "dim 0 exclusive false reverse false"), (Numbers{1, 2, 3, 4, 10, 18}));
+  EXPECT_EQ(total("max", "dim 1 exclusive true reverse false"), (Numbers{-HUGE_VAL, 1, 2, -HUGE_VAL, 4, 5}));
+}
+
 TEST_F(MovementTest, EmptyTensors) {
   Tensor none = floats({0, 3}, {});
   EXPECT_EQ(run(R"(reduce "r" sum(%a0) dims [0])", {"0x3xf32"}, "3xf32", {none}), (Numbers{0, 0, 0}));

@@ -87,6 +87,46 @@ static void addMovement(std::vector<OpCase> &cases) {
   cases.push_back({R"(gather "op" (%a0, %a1) axis 0)", {"tensor<5x3xsi32>", "tensor<si32>"}, "tensor<3xsi32>", 4});
 }
 
+static void addIndexing(std::vector<OpCase> &cases) {
+  auto gather = [&](const char *attributes, const char *input, const char *indices, const char *result, int maximum) {
+    cases.push_back({"gather_along \"op\" (%a0, %a1) " + std::string(attributes), {input, indices}, result, maximum});
+  };
+  gather("axis 1 dims [0, 1]", "tensor<3x7xf32>", "tensor<3x4xsi64>", "tensor<3x4xf32>", 6);
+  gather("axis 2 dims [0, 2]", "tensor<4x3x5xf32>", "tensor<4x6xsi32>", "tensor<4x3x6xf32>", 4);
+  gather("axis 0 dims [0]", "tensor<5x3xi1>", "tensor<4xui8>", "tensor<4x3xi1>", 4);
+  gather("axis 0 dims [0, 1]", "tensor<5x3xsi32>", "tensor<2x3xsi64>", "tensor<2x3xsi32>", 4);
+  auto scatter = [&](const char *kind, const char *attributes, std::vector<std::string> operands, const char *result,
+                     int maximum) {
+    std::string list = operands.size() == 3 ? "(%a0, %a1, %a2) " : "(%a0, %a1) ";
+    cases.push_back({"scatter_along \"op\" " + std::string(kind) + list + attributes, operands, result, maximum});
+  };
+  for (const char *kind : {"update", "add", "mul", "max", "min"}) {
+    scatter(kind, "axis 1 dims [0, 1]", {"tensor<3x6xsi64>", "tensor<3x6xf32>", "tensor<3x5xf32>"}, "tensor<3x5xf32>",
+            4);
+    scatter(kind, "axis 0 dims [0]", {"tensor<9xsi32>", "tensor<9x3xf32>"}, "tensor<5x3xf32>", 4);
+    scatter(kind, "axis 0 dims [0]", {"tensor<9xui32>", "tensor<9x2xsi32>", "tensor<4x2xsi32>"}, "tensor<4x2xsi32>", 3);
+  }
+  scatter("update", "axis 0 dims [0]", {"tensor<3xsi64>", "tensor<3x2xi1>", "tensor<5x2xi1>"}, "tensor<5x2xi1>", 4);
+  scatter("add", "axis 1 dims [1]", {"tensor<7xsi64>", "tensor<2x7xbf16>"}, "tensor<2x3xbf16>", 2);
+  for (const char *largest : {"true", "false"}) {
+    cases.push_back(
+        {"top_k \"op\" (%a0) dim 1 largest " + std::string(largest), {"tensor<5x7xf32>"}, "tensor<5x3xsi64>"});
+    cases.push_back(
+        {"top_k \"op\" (%a0) dim 0 largest " + std::string(largest), {"tensor<6x4xsi8>"}, "tensor<6x4xsi64>", 3});
+  }
+  for (const char *ends : {"exclusive false reverse false", "exclusive true reverse false",
+                           "exclusive false reverse true", "exclusive true reverse true"}) {
+    cases.push_back(
+        {"cumulative \"op\" sum(%a0) dim 1 " + std::string(ends), {"tensor<5x9x2xf32>"}, "tensor<5x9x2xf32>"});
+    cases.push_back(
+        {"cumulative \"op\" max(%a0) dim 0 " + std::string(ends), {"tensor<4x6xsi16>"}, "tensor<4x6xsi16>", 9});
+  }
+  cases.push_back(
+      {R"(cumulative "op" prod(%a0) dim 0 exclusive false reverse false)", {"tensor<3x7xf32>"}, "tensor<3x7xf32>"});
+  cases.push_back(
+      {R"(cumulative "op" or(%a0) dim 1 exclusive false reverse false)", {"tensor<3x7xi1>"}, "tensor<3x7xi1>"});
+}
+
 static void addReductions(std::vector<OpCase> &cases) {
   for (const char *kind : {"sum", "max", "min", "prod"}) {
     cases.push_back(
@@ -167,6 +207,7 @@ std::vector<OpCase> listOpCases() {
   addSourcesAndElementwise(cases);
   addMatrixWork(cases);
   addMovement(cases);
+  addIndexing(cases);
   addReductions(cases);
   addComposites(cases);
   addSymbolic(cases);
