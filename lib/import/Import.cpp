@@ -3,7 +3,9 @@
 //===- Import.cpp - ONNX files into the graph dialect --------------------------===//
 #include "partita/import/Import.h"
 
+#include "CheckLog.h"
 #include "InputTypes.h"
+#include "NodeImport.h"
 #include "NodeOrder.h"
 #include "OpTable.h"
 #include "partita/import/Passes.h"
@@ -48,6 +50,8 @@ bool isPoisoned(ImportSession &session, const onnx::Node &node) {
 
 void importNode(ImportSession &session, const OrderedNode &entry) {
   NodeContext context(session, *entry.node, entry.name);
+  if (session.getLog())
+    session.getLog()->beginNode(entry.name, *entry.node);
   const std::string &domain = entry.node->domain();
   auto conversion = getOpTable().find(entry.node->op_type());
   bool isStandard = domain.empty() || domain == "ai.onnx";
@@ -62,6 +66,8 @@ void importNode(ImportSession &session, const OrderedNode &entry) {
     context.skip();
   }
   context.finishResults();
+  if (session.getLog())
+    session.getLog()->endNode(context.hasFailed());
 }
 
 /// The values of the model's outputs, in order; a null one is reported.
@@ -91,10 +97,7 @@ LogicalResult importGraph(const ModelFile &file, ModuleOp module, const ImportOp
   Block *body = function.addEntryBlock();
   ImportSession session(file, *body);
   defineInputs(session, graph, options);
-  defineInitializers(session, graph);
-  std::vector<OrderedNode> order = orderNodes(session, graph);
-  for (const OrderedNode &entry : order)
-    importNode(session, entry);
+  importBody(session, graph);
   if (session.hasProblems())
     return failure();
   SmallVector<Value> outputs = collectOutputs(session, graph);
@@ -109,6 +112,12 @@ LogicalResult importGraph(const ModelFile &file, ModuleOp module, const ImportOp
 void partita::import::addImportPasses(OpPassManager &passes) {
   passes.addNestedPass<func::FuncOp>(createSplitProjectionsPass());
   passes.addNestedPass<func::FuncOp>(createRecognizeCompositesPass());
+}
+
+void partita::import::importBody(ImportSession &session, const onnx::Graph &graph) {
+  defineInitializers(session, graph);
+  for (const OrderedNode &entry : orderNodes(session, graph))
+    importNode(session, entry);
 }
 
 OwningOpRef<ModuleOp> partita::import::importOnnx(MLIRContext &context, llvm::StringRef path,

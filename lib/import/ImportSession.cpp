@@ -3,6 +3,7 @@
 //===- ImportSession.cpp - The state of one import -----------------------------===//
 #include "ImportSession.h"
 
+#include "CheckLog.h"
 #include "SizeMath.h"
 #include "WireScan.h"
 #include "partita/dialects/graph/Graph.h"
@@ -34,18 +35,40 @@ Location ImportSession::getLocation(llvm::StringRef name) {
   return name.empty() ? path : NameLoc::get(builder.getStringAttr(name), path);
 }
 
-void ImportSession::report(Location location, llvm::StringRef code, const llvm::Twine &message) {
+void ImportSession::report(Location location, PartitaError error) {
   ++problems;
-  emitError(location) << code << ": " << message;
+  if (log) {
+    const std::optional<CheckedNode> &node = log->getCurrent();
+    ImportProblem problem{error.code, error.message, "", "", "", std::move(error.notes)};
+    if (node)
+      std::tie(problem.node, problem.type, problem.domain) = std::tie(node->name, node->type, node->domain);
+    return log->addProblem(std::move(problem));
+  }
+  InFlightDiagnostic diagnostic = emitError(location) << error.str();
+  for (const std::string &note : error.notes)
+    diagnostic.attachNote() << note;
+}
+
+void ImportSession::report(Location location, llvm::StringRef code, const llvm::Twine &message) {
+  report(location, PartitaError{code.str(), message.str(), {}});
 }
 
 void ImportSession::report(Location location, llvm::Error error, llvm::StringRef prefix) {
   PartitaError parts = takeError(std::move(error));
-  ++problems;
-  InFlightDiagnostic diagnostic = emitError(location);
-  diagnostic << parts.code << ": " << prefix << parts.message;
-  for (const std::string &note : parts.notes)
-    diagnostic.attachNote() << note;
+  parts.message = (prefix + parts.message).str();
+  report(location, std::move(parts));
+}
+
+ImportedValue ImportSession::makeUnknown(const std::string &tensor) {
+  ImportedValue unknown;
+  unknown.isPoisoned = true;
+  auto declared = log ? log->findType(tensor) : std::nullopt;
+  Type element = declared ? getElementType(declared->second) : Type();
+  if (!element || !llvm::all_of(declared->first, isInRange))
+    return unknown;
+  unknown.isPoisoned = false;
+  unknown.value = parameters.addInput(tensor, getTensorType(declared->first, element), getLocation(tensor));
+  return unknown;
 }
 
 ImportedValue *ImportSession::find(llvm::StringRef tensor) {

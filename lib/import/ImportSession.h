@@ -16,6 +16,7 @@
 #include "ModelFile.h"
 #include "ParameterTable.h"
 #include "TensorPayload.h"
+#include "partita/support/Error.h"
 
 #include "mlir/IR/Builders.h"
 
@@ -24,6 +25,8 @@
 #include <string>
 
 namespace partita::import {
+
+class CheckLog;
 
 class ImportSession {
 public:
@@ -39,6 +42,12 @@ public:
   void report(mlir::Location location, llvm::StringRef code, const llvm::Twine &message);
   void report(mlir::Location location, llvm::Error error, llvm::StringRef prefix = "");
   bool hasProblems() const { return problems != 0; }
+  /// Collects problems instead of emitting them, and goes on behind them.
+  void setLog(CheckLog *checkLog) { log = checkLog; }
+  CheckLog *getLog() { return log; }
+  /// What a tensor is whose node could not be imported: in a check an input of the type that the file states, otherwise
+  /// poisoned.
+  ImportedValue makeUnknown(const std::string &tensor);
 
   void define(llvm::StringRef tensor, ImportedValue value) { values[tensor.str()] = std::move(value); }
   /// nullptr where no node, input or initializer of this name was seen.
@@ -68,6 +77,7 @@ public:
   mlir::Value makeConstant(mlir::Location location, mlir::ElementsAttr value, llvm::StringRef wantedName);
 
 private:
+  void report(mlir::Location location, PartitaError error);
   mlir::Value makeKnown(const Known &known, llvm::StringRef name, mlir::Location location);
   mlir::Value makeTensor(const ImportedValue &value, llvm::StringRef name, mlir::Location location);
   mlir::Value makeInline(const Payload &payload, mlir::RankedTensorType type, llvm::StringRef name,
@@ -80,6 +90,7 @@ private:
   std::map<std::string, std::vector<const onnx::Node *>> consumers;
   std::set<std::string> names;
   unsigned problems = 0;
+  CheckLog *log = nullptr;
 };
 
 } // namespace partita::import

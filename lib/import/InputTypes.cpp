@@ -3,6 +3,7 @@
 //===- InputTypes.cpp - Types of a model's inputs ------------------------------===//
 #include "InputTypes.h"
 
+#include "CheckLog.h"
 #include "SizeMath.h"
 #include "WireScan.h"
 #include "partita/support/Error.h"
@@ -116,12 +117,15 @@ std::optional<DimSize> DimTable::getSize(const onnx::ValueInfo &input, int axis)
       session.report(session.getLocation(input.name()), "E-DIM-UNBOUND",
                      "dimension " + llvm::Twine(axis) + " of input '" + input.name() + "' has no extent; add --dim " +
                          name + "=N or --dim " + name + "=LOW..HIGH");
-    return std::nullopt;
+    return session.getLog() ? std::optional(session.getLog()->assume(name)) : std::nullopt;
   }
   const DimBinding &binding = found->second;
-  if (binding.minimum == binding.maximum)
-    return DimSize(binding.minimum);
-  return DimSize::symbol(SymbolAttr::get(session.getContext(), name, binding.minimum, binding.maximum));
+  DimSize size(binding.minimum);
+  if (binding.minimum != binding.maximum)
+    size = DimSize::symbol(SymbolAttr::get(session.getContext(), name, binding.minimum, binding.maximum));
+  if (session.getLog())
+    session.getLog()->bind(name, size);
+  return size;
 }
 
 } // namespace

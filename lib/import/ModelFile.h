@@ -44,6 +44,9 @@ private:
   int64_t opset = 0;
 };
 
+/// See countParameters in Zoo.h.
+uint64_t countModelParameters(const onnx::Model &model);
+
 } // namespace partita::import
 
 #endif // PARTITA_LIB_IMPORT_MODELFILE_H

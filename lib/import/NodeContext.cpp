@@ -186,8 +186,6 @@ void NodeContext::finishResults() {
       continue;
     if (!failed)
       failOp("its result '" + output + "' is not supported");
-    ImportedValue poison;
-    poison.isPoisoned = true;
-    session.define(output, poison);
+    session.define(output, session.makeUnknown(output));
   }
 }

@@ -1,73 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "CheckReport.h"
 #include "Flow.h"
-#include "partita/dialects/interfaces/Interfaces.h"
-#include "partita/dialects/interfaces/SymbolicShape.h"
-#include "partita/support/Units.h"
-#include "llvm/ADT/StringExtras.h"
-#include <set>
+#include "partita/import/Passes.h"
+#include "partita/support/Error.h"
 
 using namespace mlir;
 
 namespace partita {
 
 CommandSpec checkSpec() {
-  CommandSpec spec{"check", "every import problem at once; how each kind of op splits; parameters", {"MODEL"}, {}};
+  CommandSpec spec{
+      "check", "every problem of a model at once; how its ops split; parameters, operations", {"MODEL"}, {}};
+  spec.options.push_back({"json", "-", "print the report as JSON instead of text"});
   addModelOptions(spec);
   addCommonOptions(spec);
   return spec;
 }
 
-/// "b, s, n; k (sum); d whole: why".
-static std::string describeLoops(const LoopNest &nest) {
-  std::vector<std::string> parts;
-  for (const Loop &loop : nest.loops) {
-    if (loop.kind == LoopKind::parallel)
-      parts.push_back(loop.label);
-    else if (loop.kind == LoopKind::reduction)
-      parts.push_back(loop.label + " (reduced)");
+static std::optional<import::ModelCheck> checkModel(Session &session, StringRef path) {
+  if (path.ends_with(".onnx")) {
+    llvm::Expected<import::ImportOptions> options = readImportOptions(session);
+    if (!options) {
+      reportError(options.takeError(), session.getTerminal());
+      return std::nullopt;
+    }
+    import::ModelCheck check = import::checkOnnx(session.getContext(), path, *options);
+    // What the planner would see of it.
+    std::unique_ptr<PassManager> passes = session.createPassManager();
+    import::addImportPasses(*passes);
+    return succeeded(passes->run(*check.module)) ? std::optional(std::move(check)) : std::nullopt;
   }
-  std::string text = parts.empty() ? "nothing" : llvm::join(parts, ", ");
-  std::set<std::string> reasons;
-  for (const Loop &loop : nest.loops)
-    if (loop.kind == LoopKind::whole && reasons.insert(loop.reason).second)
-      text += "; not " + loop.label + ": " + loop.reason;
-  return text;
+  import::ModelCheck check;
+  check.module = loadModel(session, path);
+  if (!check.module)
+    return std::nullopt;
+  return check;
 }
 
 int runCheck(const Arguments &arguments, Terminal &terminal) {
+  if (arguments.has("json") && arguments.get("json") != "-")
+    return reportError(makeError("E-USAGE", "--json takes - (standard output)"), terminal);
   Session session(arguments, terminal);
-  OwningOpRef<ModuleOp> module = loadModel(session, arguments.positional().front());
-  func::FuncOp function = module ? findModelFunction(*module) : func::FuncOp();
-  if (!function)
+  std::string path = arguments.positional().front();
+  std::optional<import::ModelCheck> check = checkModel(session, path);
+  if (!check)
     return 1;
-  int64_t parameters = 0;
-  for (unsigned index = 0; index < function.getNumArguments(); ++index) {
-    auto role = function.getArgAttrOfType<StringAttr>(index, kRoleAttr);
-    auto type = dyn_cast<RankedTensorType>(function.getArgumentTypes()[index]);
-    if (type && role && role.getValue() == kRoleParameter)
-      parameters += getBoundElements(type).value_or(0);
-  }
-  std::map<std::string, std::pair<int64_t, std::string>> kinds;
-  double operations = 0;
-  for (Operation &op : function.getBody().front()) {
-    auto split = dyn_cast<SplitOpInterface>(op);
-    if (!split)
-      continue;
-    LoopNest nest = split.getLoopNest();
-    auto &[count, loops] = kinds[op.getName().stripDialect().str()];
-    if (count++ == 0)
-      loops = describeLoops(nest);
-    SmallVector<int64_t> extents;
-    for (const Loop &loop : nest.loops)
-      extents.push_back(loop.extent);
-    if (auto cost = dyn_cast<CostOpInterface>(op))
-      operations += cost.getWork(extents).operations;
-  }
-  terminal.out << parameters << " parameter elements, " << llvm::format("%.4g", operations) << " operations per run\n";
-  for (const auto &[kind, entry] : kinds)
-    terminal.out << llvm::right_justify(std::to_string(entry.first), 6) << " x " << llvm::left_justify(kind, 14)
-                 << " splits " << entry.second << '\n';
-  return 0;
+  CheckReport report = makeCheckReport(path, std::move(*check));
+  if (arguments.has("json"))
+    terminal.out << toJson(report).str();
+  else
+    printReport(report, terminal.out);
+  return report.passed() ? 0 : 1;
 }
 
 } // namespace partita

@@ -59,10 +59,12 @@ Expected<Arguments> Arguments::parse(const CommandSpec &spec, ArrayRef<std::stri
     list.push_back(value.str());
   }
   bool help = result.has("help");
-  if (!help && result.positionalValues.size() != spec.positional.size())
+  size_t most = spec.positional.size(), given = result.positionalValues.size();
+  auto optional = count_if(spec.positional, [](StringRef name) { return name.starts_with("["); });
+  if (!help && (given > most || given + static_cast<size_t>(optional) < most))
     return makeError("E-USAGE",
-                     "'" + spec.name + "' takes " + Twine(spec.positional.size()) + " argument(s) (" +
-                         join(spec.positional, " ") + "), got " + Twine(result.positionalValues.size()),
+                     "'" + spec.name + "' takes " + Twine(most) + " argument(s) (" + join(spec.positional, " ") +
+                         "), got " + Twine(given),
                      {"'partita " + spec.name + " --help' says more"});
   return result;
 }

@@ -24,7 +24,7 @@ struct OptionSpec {
   bool repeatable = false;
 };
 
-/// What a command takes: positional arguments by name, then options.
+/// What a command takes: positional arguments by name ("[NAME]" may be left out), then options.
 struct CommandSpec {
   std::string name;
   std::string summary;

@@ -23,6 +23,8 @@ void addPlanOptions(CommandSpec &spec) {
       {"machine", "NAME|FILE", "machine to plan for ('partita machines' lists names); default: this host"});
   spec.options.push_back({"plan", "FILE.json", "use this plan instead of searching one"});
   spec.options.push_back({"preset", "NAME[:k=v,...]", "restrict the search ('partita presets' lists them)"});
+  spec.options.push_back(
+      {"configuration", "NAME|none", "device configuration of the model file to keep to; default: its first"});
   spec.options.push_back({"pin", "GLOB:loop=axis", "ops whose name matches split exactly so", true});
   spec.options.push_back(
       {"memory-limit", "none|BYTES", "bytes a device may use (80GiB); default: the device's memory"});

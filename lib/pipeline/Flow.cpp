@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "Flow.h"
+#include "Annotations.h"
 #include "InputValues.h"
 #include "mlir/Parser/Parser.h"
 #include "partita/dialects/plan/Plan.h"
-#include "partita/import/Import.h"
 #include "partita/import/Passes.h"
 #include "partita/partition/Passes.h"
 #include "partita/report/PlanFile.h"
@@ -58,29 +58,34 @@ std::string getModelFolder(StringRef modelPath) {
   return parent.empty() ? "." : parent.str();
 }
 
-static OwningOpRef<ModuleOp> importModel(Session &session, StringRef path) {
+llvm::Expected<import::ImportOptions> readImportOptions(Session &session) {
   const Arguments &arguments = session.getArguments();
-  auto fail = [&](llvm::Error error) -> OwningOpRef<ModuleOp> {
-    reportError(std::move(error), session.getTerminal());
-    return {};
-  };
   import::ImportOptions options;
   for (const std::string &text : arguments.getAll("dim")) {
     llvm::Expected<import::DimBinding> binding = import::parseDimBinding(text);
     if (!binding)
-      return fail(binding.takeError());
+      return binding.takeError();
     options.dims.push_back(*binding);
   }
   llvm::Expected<int64_t> batch = arguments.getInteger("batch", 0, 1, int64_t(1) << 32);
   if (!batch)
-    return fail(batch.takeError());
+    return batch.takeError();
   if (*batch > 0)
     options.dims.push_back({"batch", *batch, *batch});
   llvm::Expected<std::vector<import::InputValue>> values = readInputValues(session.getContext(), arguments);
   if (!values)
-    return fail(values.takeError());
+    return values.takeError();
   options.values = *values;
-  OwningOpRef<ModuleOp> module = import::importOnnx(session.getContext(), path, options);
+  return options;
+}
+
+static OwningOpRef<ModuleOp> importModel(Session &session, StringRef path) {
+  llvm::Expected<import::ImportOptions> options = readImportOptions(session);
+  if (!options) {
+    reportError(options.takeError(), session.getTerminal());
+    return {};
+  }
+  OwningOpRef<ModuleOp> module = import::importOnnx(session.getContext(), path, *options);
   if (!module)
     return {};
   std::unique_ptr<PassManager> passes = session.createPassManager();
@@ -141,6 +146,32 @@ static llvm::Expected<planner::PlanOptions> readPlanOptions(const Arguments &arg
   return options;
 }
 
+/// A hand-made sharding in the model file becomes pins, unless the mesh is chosen otherwise.
+static llvm::Error addAnnotations(Session &session, func::FuncOp function, planner::PlanOptions &options) {
+  const Arguments &arguments = session.getArguments();
+  StringRef path = arguments.positional().front();
+  std::string wanted = arguments.get("configuration");
+  if (!path.ends_with(".onnx") || wanted == "none" || (wanted.empty() && !options.preset.empty()))
+    return llvm::Error::success();
+  llvm::Expected<import::ModelAnnotations> annotations = import::readAnnotations(path, wanted);
+  if (!annotations)
+    return annotations.takeError();
+  llvm::Expected<AnnotationPins> pins = makePins(function, *annotations);
+  if (!pins)
+    return pins.takeError();
+  if (pins->preset.empty())
+    return llvm::Error::success();
+  if (!options.preset.empty())
+    return makeError("E-USAGE", "--preset and --configuration both choose the mesh");
+  session.getTerminal().err << "using the device configuration '" << annotations->configuration << "' of the model, "
+                            << annotations->devices << " devices (--configuration none leaves it out)\n";
+  for (const std::string &note : pins->notes)
+    session.getTerminal().err << "warning: " << note << '\n';
+  options.preset = pins->preset;
+  options.pins.insert(options.pins.end(), pins->pins.begin(), pins->pins.end());
+  return llvm::Error::success();
+}
+
 static LogicalResult applyPlanFile(Session &session, ModuleOp module, StringRef path) {
   llvm::Expected<JsonDocument> document = JsonDocument::readFile(path);
   if (!document)
@@ -167,6 +198,8 @@ FailureOr<PlannedModel> planModel(Session &session, ModuleOp module) {
     func::FuncOp function = findModelFunction(module);
     if (!function)
       return module.emitError("E-PLAN: there is no function to plan");
+    if (llvm::Error error = addAnnotations(session, function, *options))
+      return reportError(std::move(error), session.getTerminal()), failure();
     FailureOr<planner::PlanResult> result = planner::planFunction(function, *machine, *options);
     if (failed(result))
       return failure();

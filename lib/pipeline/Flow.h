@@ -5,6 +5,7 @@
 #define PARTITA_LIB_PIPELINE_FLOW_H
 
 #include "Session.h"
+#include "partita/import/Import.h"
 #include "partita/machine/Machine.h"
 #include "partita/planner/Planner.h"
 #include <optional>
@@ -19,6 +20,9 @@ llvm::StringRef getPhaseName(Phase phase);
 /// The phase a module says it finished; `import` when it says nothing.
 Phase getPhase(mlir::ModuleOp module);
 void setPhase(mlir::ModuleOp module, Phase phase);
+
+/// --dim, --batch and --input-value. E-DIM-SYNTAX, E-USAGE.
+llvm::Expected<import::ImportOptions> readImportOptions(Session &session);
 
 /// The model of a command: an .onnx file imported with --dim and --batch, or an .mlir file of any phase up to
 /// partition.

@@ -32,7 +32,8 @@ int runPresets(const Arguments &, Terminal &terminal) {
   terminal.out << "single                                     one device\n"
                   "data                                       the batch is cut over all devices\n"
                   "tensor                                     heads, hidden and vocabulary are cut over all devices\n"
-                  "megatron:tensor=T,pipeline=P,data=D        T-way tensor, P stages, D replicas of the batch\n";
+                  "megatron:tensor=T,pipeline=P,data=D        T-way tensor, P stages, D replicas of the batch\n"
+                  "mesh:AXIS=N[,AXIS=N]                       this mesh, whose axes may cut anything\n";
   return 0;
 }
 

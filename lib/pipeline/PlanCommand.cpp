@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "Annotations.h"
 #include "Flow.h"
 #include "partita/dialects/plan/Plan.h"
 #include "partita/lowering/Lowering.h"
@@ -16,6 +17,8 @@ CommandSpec planSpec() {
   CommandSpec spec{"plan", "searches a plan and prints it; needs no weights", {"MODEL"}, {}};
   spec.options.push_back({"o", "FILE.json", "write the plan to a file"});
   spec.options.push_back({"json", "-", "print the plan as JSON instead of text"});
+  spec.options.push_back(
+      {"annotate", "FILE.onnx", "write the model with the plan as multi-device annotations (IR 11)"});
   addModelOptions(spec);
   addPlanOptions(spec);
   addCommonOptions(spec);
@@ -162,6 +165,18 @@ static LogicalResult checkPrediction(ModuleOp module, const PlannedModel &planne
   return success();
 }
 
+/// The plan as annotations of the model's file.
+static llvm::Error annotateModel(const Arguments &arguments, ModuleOp module) {
+  const std::string &path = arguments.positional().front();
+  if (!StringRef(path).ends_with(".onnx"))
+    return makeError("E-USAGE", "--annotate takes an .onnx model, '" + path + "' is none");
+  llvm::Expected<import::ModelAnnotations> file = import::readAnnotations(path);
+  if (!file)
+    return file.takeError();
+  import::ModelAnnotations plan = makeAnnotations(findModelFunction(module), std::move(*file), "partita");
+  return import::writeAnnotations(path, arguments.get("annotate"), plan);
+}
+
 int runPlan(const Arguments &arguments, Terminal &terminal) {
   if (arguments.has("json") && arguments.get("json") != "-")
     return reportError(makeError("E-USAGE", "--json takes - (standard output); -o writes a file"), terminal);
@@ -189,6 +204,9 @@ int runPlan(const Arguments &arguments, Terminal &terminal) {
   std::string json = toJson(*module, *planned, *exact).str();
   if (arguments.has("o"))
     if (llvm::Error error = writeFileAtomically(arguments.get("o"), json))
+      return reportError(std::move(error), terminal);
+  if (arguments.has("annotate"))
+    if (llvm::Error error = annotateModel(arguments, *module))
       return reportError(std::move(error), terminal);
   if (arguments.has("json")) {
     terminal.out << json;

@@ -2,6 +2,7 @@
 #include "Commands.h"
 #include "partita/import/Zoo.h"
 #include "partita/support/Error.h"
+#include "llvm/ADT/StringExtras.h"
 #include <set>
 
 using namespace llvm;
@@ -9,10 +10,11 @@ using namespace llvm;
 namespace partita {
 
 CommandSpec zooSpec() {
-  CommandSpec spec{"zoo", "writes the ONNX graph of a known architecture at any size", {"NAME"}, {}};
+  CommandSpec spec{"zoo", "writes the ONNX graph of a known architecture at any size", {"[NAME]"}, {}};
   spec.options.push_back({"o", "FILE.onnx", "where to write the model"});
   spec.options.push_back({"weights", "none|seed=N", "no weights (shapes only, the default) or seeded ones"});
-  spec.options.push_back({"list", "", "list names and sizes (NAME may be anything)"});
+  spec.options.push_back({"list", "", "list names and sizes"});
+  spec.options.push_back({"from", "config.json", "a Hugging Face model configuration instead of NAME"});
   std::set<std::string> sizes;
   for (const import::ZooEntry &entry : import::listZoo())
     for (const auto &[size, value] : entry.sizes)
@@ -33,11 +35,29 @@ static int listNames(Terminal &terminal) {
   return 0;
 }
 
+/// The model that NAME or --from stands for, before sizes of the command line.
+static Expected<import::ZooRequest> chooseModel(const Arguments &arguments, Terminal &terminal) {
+  bool hasName = !arguments.positional().empty();
+  if (hasName == arguments.has("from"))
+    return makeError("E-USAGE", "say which model to write: NAME or --from config.json", {"--list lists the names"});
+  if (hasName)
+    return import::ZooRequest{arguments.positional().front(), {}, std::nullopt};
+  Expected<import::ZooConfig> config = import::readZooConfig(arguments.get("from"));
+  if (!config)
+    return config.takeError();
+  terminal.err << "used: " << join(config->used, ", ") << '\n';
+  for (const std::string &field : config->notUsed)
+    terminal.err << "warning: " << arguments.get("from") << ": field '" << field << "' is not known and not used\n";
+  return config->request;
+}
+
 int runZoo(const Arguments &arguments, Terminal &terminal) {
   if (arguments.has("list"))
     return listNames(terminal);
-  import::ZooRequest request;
-  request.name = arguments.positional().front();
+  Expected<import::ZooRequest> chosen = chooseModel(arguments, terminal);
+  if (!chosen)
+    return reportError(chosen.takeError(), terminal);
+  import::ZooRequest request = *chosen;
   for (const OptionSpec &option : zooSpec().options)
     if (option.help.rfind("size '", 0) == 0 && arguments.has(option.name))
       request.sizes[option.name] = arguments.get(option.name);

@@ -118,6 +118,29 @@ FailureOr<std::vector<MeshCandidate>> findMegatron(const PlanningProblem &proble
       degrees["pipeline"])};
 }
 
+/// "x=2,y=4": one mesh, whose axes may cut anything.
+FailureOr<std::vector<MeshCandidate>> findGivenMesh(const PlanningProblem &problem, StringRef settings) {
+  std::vector<AxisPlan> axes;
+  int64_t needed = 1;
+  SmallVector<StringRef> entries;
+  settings.split(entries, ',', -1, false);
+  for (StringRef entry : entries) {
+    auto [name, value] = entry.split('=');
+    int64_t size = 0;
+    bool isNew = llvm::none_of(axes, [&, &name = name](const AxisPlan &axis) { return axis.name == name; });
+    if (name.empty() || name == "micro" || !isNew || value.getAsInteger(10, size) || size < 1 ||
+        size > machine::mostDevices)
+      return problem.function.emitError() << "E-PRESET: '" << entry << "' is not AXIS=DEVICES, each axis once";
+    axes.push_back({name.str(), size, AxisRule::any});
+    needed = multiplySaturated(needed, size);
+  }
+  if (axes.empty() || axes.size() > 2 || needed > problem.machine->deviceCount())
+    return problem.function.emitError() << "E-PRESET: mesh:" << settings << " has " << axes.size() << " axes and needs "
+                                        << needed << " devices; a mesh has one or two, the machine has "
+                                        << problem.machine->deviceCount() << " devices";
+  return std::vector<MeshCandidate>{makeCandidate(problem, axes)};
+}
+
 } // namespace
 
 std::string describeMesh(const placement::Mesh &mesh) {
@@ -138,6 +161,8 @@ FailureOr<std::vector<MeshCandidate>> findCandidates(const PlanningProblem &prob
   auto [name, settings] = StringRef(problem.options.preset).split(':');
   if (name == "megatron")
     return findMegatron(problem, settings);
+  if (name == "mesh")
+    return findGivenMesh(problem, settings);
   if (!settings.empty())
     return problem.function.emitError() << "E-PRESET: preset '" << name << "' has no settings";
   if (name.empty() || name == "auto")
@@ -147,7 +172,7 @@ FailureOr<std::vector<MeshCandidate>> findCandidates(const PlanningProblem &prob
     if (name == known)
       return std::vector<MeshCandidate>{candidate};
   return problem.function.emitError() << "E-PRESET: there is no preset '" << name
-                                      << "'; there are single, data, tensor, megatron";
+                                      << "'; there are single, data, tensor, megatron, mesh";
 }
 
 Picoseconds computeWholeTime(const PlanningProblem &problem, const OpInfo &op) {

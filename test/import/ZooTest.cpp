@@ -39,12 +39,55 @@ INSTANTIATE_TEST_SUITE_P(Zoo, ZooCount,
                                            Published{"gpt2-large", 774030080}, Published{"gpt2-xl", 1557611200},
                                            Published{"gpt3-175b", 174604259328}, Published{"llama", 8030261248},
                                            Published{"llama3-70b", 70553706496}, Published{"llama2-7b", 6738415616},
-                                           Published{"resnet", 25557032}, Published{"resnet18", 11689512}),
+                                           Published{"resnet", 25557032}, Published{"resnet18", 11689512},
+                                           Published{"bert", 109482240}, Published{"bert-large", 335141888},
+                                           Published{"vit", 86567656}, Published{"vit-l16", 304326632},
+                                           Published{"clip", 151277313}, Published{"mobilenet", 5483032},
+                                           Published{"lstm", 66034000}, Published{"mistral-7b", 7241732096},
+                                           Published{"qwen2-7b", 7615616512}, Published{"mixtral", 46702792704}),
                          [](const auto &info) {
                            std::string name = info.param.name;
                            std::replace(name.begin(), name.end(), '-', '_');
                            return name;
                          });
+
+uint64_t countZoo(const ZooRequest &request) {
+  TestFolder folder;
+  llvm::Expected<ZooSummary> summary = writeZooModel(request, folder.path("m.onnx"));
+  return summary ? summary->parameters : (llvm::consumeError(summary.takeError()), 0);
+}
+
+/// Two 3x3 convolutions, a halving; the same backwards behind a 2x2 transposed convolution that halves the channels.
+uint64_t countUnet(uint64_t channels, uint64_t classes, uint64_t width, uint64_t levels) {
+  auto pair = [](uint64_t in, uint64_t out) { return 9 * in * out + out + 9 * out * out + out; };
+  uint64_t count = 0, in = channels, out = width;
+  for (uint64_t level = 0; level < levels; ++level, in = out, out *= 2)
+    count += pair(in, out);
+  count += pair(in, out);
+  for (uint64_t level = 0; level < levels; ++level, out /= 2)
+    count += 4 * out * (out / 2) + out / 2 + pair(out, out / 2);
+  return count + out * classes + classes;
+}
+
+TEST(Zoo, UnetHasTheCountOfItsFormula) {
+  // Ronneberger et al. 2015 with 1 channel in and 2 classes, as in figure 1 of the paper; no batch norms.
+  EXPECT_EQ(countUnet(1, 2, 64, 4), 31030658u);
+  EXPECT_EQ(countZoo({"unet", {}, {}}), 31030658u);
+  ZooRequest small{"unet", {{"layers", "2"}, {"width", "8"}, {"image", "36"}, {"channels", "3"}, {"classes", "5"}}, {}};
+  EXPECT_EQ(countZoo(small), countUnet(3, 5, 8, 2));
+  small.sizes["padding"] = "same";
+  EXPECT_EQ(countZoo(small), countUnet(3, 5, 8, 2));
+}
+
+TEST(Zoo, DlrmHasTheCountOfItsFormula) {
+  // 33,762,577 rows of 16 numbers; bottom layers 13-512-256-64-16; 27 features with 351 products; top 367-512-256-1.
+  uint64_t bottom = 14 * 512 + 513 * 256 + 257 * 64 + 65 * 16, top = 368 * 512 + 513 * 256 + 257 * 1;
+  EXPECT_EQ(countZoo({"dlrm", {}, {}}), 33762577u * 16 + bottom + top);
+  // Tables have at most 100 rows; 3 tables: 100 + 100 + 100, 4 features with 6 products.
+  uint64_t small = 300 * 8 + (5 * 16 + 17 * 8 + 9 * 2 + 3 * 8) + (15 * 16 + 17 * 8 + 9);
+  EXPECT_EQ(countZoo({"dlrm", {{"rows", "100"}, {"tables", "3"}, {"hidden", "8"}, {"ffn", "16"}, {"input", "4"}}, {}}),
+            small);
+}
 
 std::string writeText(const ZooRequest &request) {
   TestFolder folder;
@@ -67,6 +110,11 @@ TEST(Zoo, RefusesWrongNamesAndSizes) {
     EXPECT_EQ(writeText({"gpt", {{key, value}}, {}}).find("E-ZOO-SIZE"), 0u) << key << "=" << value;
   EXPECT_EQ(writeText({"resnet", {{"layers", "51"}}, {}}).find("E-ZOO-SIZE"), 0u);
   EXPECT_EQ(writeText({"llama", {{"kv-heads", "5"}}, {}}).find("E-ZOO-SIZE"), 0u);
+  EXPECT_EQ(writeText({"mixtral", {{"top-k", "9"}}, {}}).find("E-ZOO-SIZE"), 0u);
+  EXPECT_EQ(writeText({"mixtral", {{"dispatch", "capacity"}, {"seq", "s"}}, {}}).find("E-ZOO-SIZE"), 0u);
+  EXPECT_EQ(writeText({"unet", {{"image", "570"}}, {}}).find("E-ZOO-SIZE"), 0u);
+  EXPECT_EQ(writeText({"vit", {{"patch", "15"}}, {}}).find("E-ZOO-SIZE"), 0u);
+  EXPECT_EQ(writeText({"bert", {{"norm-epsilon", "2"}}, {}}).find("E-ZOO-SIZE"), 0u);
 }
 
 TEST(Zoo, ListsEveryNameWithItsSizes) {

@@ -63,6 +63,17 @@ std::vector<ZooEntry> listZoo();
 /// E-BAD-FILE the file cannot be written.
 llvm::Expected<ZooSummary> writeZooModel(const ZooRequest &request, llvm::StringRef path);
 
+/// A configuration file of Hugging Face's transformers (config.json) as a request.
+struct ZooConfig {
+  ZooRequest request;
+  /// Fields that gave the request, and fields that nothing is known of ("vision_config/x" where nested).
+  std::vector<std::string> used, notUsed;
+};
+
+/// Reads the model_types gpt2, llama, mistral, qwen2, mixtral, bert, vit, clip and resnet. Errors: E-ZOO-CONFIG a
+/// field has the wrong type, or a value that the zoo's architecture cannot have; E-BAD-FILE no JSON.
+llvm::Expected<ZooConfig> readZooConfig(llvm::StringRef path);
+
 /// Trainable parameters of the ONNX file `path`: elements of its floating-point initializers of rank 1 or more,
 /// without the running statistics of batch normalisation. E-BAD-FILE where it cannot be read.
 llvm::Expected<uint64_t> countParameters(llvm::StringRef path);

@@ -122,6 +122,19 @@ static void importAttention(NodeContext &node) {
   node.setResult(0, rank == 3 ? mergeHeads(node, mixed) : mixed);
 }
 
+/// Whether the elements are the same for each index of dim 0.
+static bool hasEqualRows(graph::ConstantOp constant) {
+  auto elements = dyn_cast<DenseElementsAttr>(constant.getValue());
+  if (!elements || elements.isSplat())
+    return static_cast<bool>(elements);
+  ArrayRef<char> bytes = elements.getRawData();
+  size_t row = bytes.size() / static_cast<size_t>(elements.getType().getDimSize(0));
+  for (size_t start = row; start < bytes.size(); start += row)
+    if (bytes.slice(start, row) != bytes.take_front(row))
+      return false;
+  return true;
+}
+
 /// A table [batch, ...] that is the same for every batch element, without its batch dim; null where it may differ.
 static Value dropBatch(NodeContext &node, Value table) {
   if (!table)
@@ -130,6 +143,12 @@ static Value dropBatch(NodeContext &node, Value table) {
   Sizes inner(sizes.begin() + 1, sizes.end());
   if (sizes[0] == DimSize(1))
     return node.reshape(table, inner);
+  if (auto constant = table.getDefiningOp<graph::ConstantOp>(); constant && hasEqualRows(constant)) {
+    Sizes first = sizes;
+    first[0] = DimSize(1);
+    SmallVector<int64_t> starts(sizes.size(), 0), strides(sizes.size(), 1);
+    return node.reshape(node.slice(table, starts, strides, first), inner);
+  }
   auto repeat = table.getDefiningOp<BroadcastOp>();
   if (!repeat || llvm::is_contained(repeat.getDims(), 0))
     return Value();

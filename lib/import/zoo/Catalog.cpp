@@ -4,8 +4,7 @@
 #include "zoo/Catalog.h"
 
 #include "partita/support/Error.h"
-#include "zoo/Architectures.h"
-#include "zoo/SizeReader.h"
+#include "zoo/ReadSizes.h"
 
 #include "llvm/ADT/StringExtras.h"
 
@@ -15,80 +14,6 @@ using namespace partita::import;
 namespace {
 
 using Sizes = std::map<std::string, std::string>;
-
-/// Reads the sizes of one architecture and, unless `writer` is null, builds its graph.
-using Architecture = llvm::Error (*)(SizeReader &reader, ModelWriter *writer);
-
-llvm::Error readMlp(SizeReader &reader, ModelWriter *writer) {
-  MlpSizes sizes;
-  reader.read("batch", sizes.batch);
-  reader.read("layers", sizes.layers);
-  reader.read("hidden", sizes.hidden);
-  reader.read("input", sizes.input);
-  reader.read("output", sizes.output);
-  reader.read("mlp", sizes.activation, {"relu", "gelu", "tanh"});
-  llvm::Error error = reader.finish();
-  if (!error && writer)
-    buildMlp(*writer, sizes);
-  return error;
-}
-
-llvm::Error readGpt(SizeReader &reader, ModelWriter *writer) {
-  GptSizes sizes;
-  reader.read("batch", sizes.batch);
-  reader.read("seq", sizes.seq);
-  reader.read("layers", sizes.layers);
-  reader.read("hidden", sizes.hidden);
-  reader.read("heads", sizes.heads);
-  sizes.ffn = 4 * sizes.hidden;
-  reader.read("ffn", sizes.ffn);
-  reader.read("vocab", sizes.vocab);
-  if (!sizes.seq.isSymbolic())
-    sizes.positions = std::max(sizes.positions, sizes.seq.size);
-  reader.read("positions", sizes.positions);
-  reader.read("mlp", sizes.mlp, {"gelu", "squared-relu"});
-  reader.require(sizes.hidden % sizes.heads == 0, "--hidden must be a multiple of --heads");
-  reader.require(sizes.seq.isSymbolic() || sizes.seq.size <= sizes.positions, "--seq must not exceed --positions");
-  llvm::Error error = reader.finish();
-  if (!error && writer)
-    buildGpt(*writer, sizes);
-  return error;
-}
-
-llvm::Error readLlama(SizeReader &reader, ModelWriter *writer) {
-  LlamaSizes sizes;
-  reader.read("batch", sizes.batch);
-  reader.read("seq", sizes.seq);
-  reader.read("layers", sizes.layers);
-  reader.read("hidden", sizes.hidden);
-  reader.read("heads", sizes.heads);
-  reader.read("kv-heads", sizes.kvHeads);
-  reader.read("ffn", sizes.ffn);
-  reader.read("vocab", sizes.vocab);
-  reader.read("rope-theta", sizes.ropeTheta);
-  reader.read("mlp", sizes.mlp, {"swiglu", "geglu"});
-  reader.require(sizes.heads % sizes.kvHeads == 0, "--heads must be a multiple of --kv-heads");
-  reader.require(sizes.hidden % sizes.heads == 0 && (sizes.hidden / sizes.heads) % 2 == 0,
-                 "--hidden must be an even multiple of --heads");
-  llvm::Error error = reader.finish();
-  if (!error && writer)
-    buildLlama(*writer, sizes);
-  return error;
-}
-
-llvm::Error readResnet(SizeReader &reader, ModelWriter *writer) {
-  ResnetSizes sizes;
-  reader.read("batch", sizes.batch);
-  reader.read("layers", sizes.layers);
-  reader.read("width", sizes.width);
-  reader.read("image", sizes.image);
-  reader.read("classes", sizes.classes);
-  reader.require(!getResnetBlocks(sizes.layers).empty(), "--layers of a resnet is 10, 14, 18, 34, 50, 101 or 152");
-  llvm::Error error = reader.finish();
-  if (!error && writer)
-    buildResnet(*writer, sizes);
-  return error;
-}
 
 struct Entry {
   const char *name, *description;
@@ -123,6 +48,35 @@ std::vector<Entry> listEntries() {
       {"resnet", "ResNet-50, 25,557,032 parameters", readResnet, {}},
       {"resnet18", "ResNet-18, 11,689,512 parameters", readResnet, {{"layers", "18"}}},
       {"resnet50", "the same as resnet", readResnet, {}},
+      {"bert", "BERT base with pooler, 109,482,240 parameters", readBert, {}},
+      {"bert-large",
+       "BERT large with pooler, 335,141,888 parameters",
+       readBert,
+       {{"layers", "24"}, {"hidden", "1024"}, {"heads", "16"}}},
+      {"vit", "ViT-B/16, 86,567,656 parameters", readVit, {}},
+      {"vit-l16", "ViT-L/16, 304,326,632 parameters", readVit, {{"layers", "24"}, {"hidden", "1024"}, {"heads", "16"}}},
+      {"clip", "CLIP ViT-B/32, 151,277,313 parameters", readClip, {}},
+      {"mobilenet", "MobileNetV3-large, 5,483,032 parameters", readMobilenet, {}},
+      {"unet", "U-Net of 2015, 31,030,658 parameters", readUnet, {}},
+      {"dlrm", "DLRM on the Criteo Kaggle data, 540,677,217 parameters", readDlrm, {}},
+      {"lstm", "LSTM language model of 2014 (large), 66,034,000 parameters", readLstm, {}},
+      {"mistral-7b", "Mistral 7B, 7,241,732,096 parameters", readLlama, {{"vocab", "32000"}, {"rope-theta", "10000"}}},
+      {"qwen2-7b",
+       "Qwen 2 7B, 7,615,616,512 parameters",
+       readLlama,
+       {{"layers", "28"},
+        {"hidden", "3584"},
+        {"heads", "28"},
+        {"kv-heads", "4"},
+        {"ffn", "18944"},
+        {"vocab", "152064"},
+        {"rope-theta", "1000000"},
+        {"norm-epsilon", "1e-6"},
+        {"qkv-bias", "yes"}}},
+      {"mixtral",
+       "Mixtral 8x7B, 46,702,792,704 parameters",
+       readLlama,
+       {{"vocab", "32000"}, {"rope-theta", "1000000"}, {"experts", "8"}}},
   };
 }
 

@@ -2,6 +2,7 @@
 //
 //===- Gpt.cpp - The GPT-2 architecture ----------------------------------------===//
 #include "zoo/Architectures.h"
+#include "zoo/Blocks.h"
 
 #include <cmath>
 
@@ -29,7 +30,8 @@ private:
 std::string GptBuilder::addNorm(const std::string &name, const std::string &x) {
   std::string gain = writer.addWeight(name + ".weight", {sizes.hidden}, Fill::gain());
   std::string bias = writer.addWeight(name + ".bias", {sizes.hidden}, Fill::bias());
-  return writer.addNode("LayerNormalization", name, {x, gain, bias}, {{"axis", -1}, {"epsilon", 1e-5f}});
+  return writer.addNode("LayerNormalization", name, {x, gain, bias},
+                        {{"axis", -1}, {"epsilon", static_cast<float>(sizes.epsilon)}});
 }
 
 std::string GptBuilder::addLinear(const std::string &name, const std::string &x, int64_t inputs, int64_t outputs,
@@ -58,7 +60,10 @@ std::string GptBuilder::addLayer(std::string x, const std::string &name) {
     wide = writer.addNode("Relu", name + ".mlp.act/relu", {wide});
     wide = writer.addNode("Mul", name + ".mlp.act/square", {wide, wide});
   } else {
-    wide = writer.addNode("Gelu", name + ".mlp.act/gelu", {wide}, {{"approximate", "tanh"}});
+    wide = addActivation(writer, name + ".mlp.act", wide,
+                         sizes.mlp == "gelu"       ? "gelu-tanh"
+                         : sizes.mlp == "gelu-erf" ? "gelu"
+                                                   : sizes.mlp);
   }
   std::string narrow = addLinear(name + ".mlp.c_proj", wide, sizes.ffn, hidden, residualGain);
   return writer.addNode("Add", name + "/residual_2", {x, narrow});

@@ -2,6 +2,7 @@
 //
 //===- Llama.cpp - The Llama 3 architecture ------------------------------------===//
 #include "zoo/Architectures.h"
+#include "zoo/Blocks.h"
 
 #include <cmath>
 
@@ -14,12 +15,11 @@ namespace {
 class LlamaBuilder {
 public:
   LlamaBuilder(ModelWriter &writer, const LlamaSizes &sizes)
-      : writer(writer), sizes(sizes), headSize(sizes.hidden / sizes.heads) {}
+      : writer(writer), sizes(sizes), headSize(sizes.headSize > 0 ? sizes.headSize : sizes.hidden / sizes.heads) {}
   void build();
 
 private:
   std::string addNorm(const std::string &name, const std::string &x);
-  std::string addLinear(const std::string &name, const std::string &x, int64_t inputs, int64_t outputs, double gain);
   std::string addAttention(const std::string &name, const std::string &x, double gain);
   std::string addFeedForward(const std::string &name, const std::string &x, double gain);
   void addRotaryTables(const std::string &ids);
@@ -32,40 +32,30 @@ private:
 
 std::string LlamaBuilder::addNorm(const std::string &name, const std::string &x) {
   std::string gain = writer.addWeight(name + ".weight", {sizes.hidden}, Fill::gain());
-  return writer.addNode("RMSNormalization", name, {x, gain}, {{"axis", -1}, {"epsilon", 1e-5f}});
-}
-
-std::string LlamaBuilder::addLinear(const std::string &name, const std::string &x, int64_t inputs, int64_t outputs,
-                                    double gain) {
-  std::string weight = writer.addWeight(name + ".weight", {outputs, inputs}, Fill::spread(inputs, gain));
-  std::string turned =
-      writer.addNode("Transpose", name + "/transpose", {weight}, {{"perm", std::vector<int64_t>{1, 0}}});
-  return writer.addNode("MatMul", name == "lm_head" ? "logits" : name + "/matmul", {x, turned});
+  return writer.addNode("RMSNormalization", name, {x, gain},
+                        {{"axis", -1}, {"epsilon", static_cast<float>(sizes.epsilon)}});
 }
 
 std::string LlamaBuilder::addAttention(const std::string &name, const std::string &x, double gain) {
-  int64_t kvSize = sizes.kvHeads * headSize;
-  std::string q = addLinear(name + ".q_proj", x, sizes.hidden, sizes.hidden, 1.0);
-  std::string k = addLinear(name + ".k_proj", x, sizes.hidden, kvSize, 1.0);
-  std::string v = addLinear(name + ".v_proj", x, sizes.hidden, kvSize, 1.0);
+  int64_t hidden = sizes.hidden, qSize = sizes.heads * headSize, kvSize = sizes.kvHeads * headSize;
+  std::string q = addLinear(writer, name + ".q_proj", x, {hidden, qSize, 1.0, sizes.hasQkvBias});
+  std::string k = addLinear(writer, name + ".k_proj", x, {hidden, kvSize, 1.0, sizes.hasQkvBias});
+  std::string v = addLinear(writer, name + ".v_proj", x, {hidden, kvSize, 1.0, sizes.hasQkvBias});
   q = writer.addNode("RotaryEmbedding", name + "/rotate_q", {q, cosines, sines}, {{"num_heads", sizes.heads}});
   k = writer.addNode("RotaryEmbedding", name + "/rotate_k", {k, cosines, sines}, {{"num_heads", sizes.kvHeads}});
   std::string mixed = writer.addNode("Attention", name + "/attention", {q, k, v},
                                      {{"is_causal", 1}, {"q_num_heads", sizes.heads}, {"kv_num_heads", sizes.kvHeads}});
-  return addLinear(name + ".o_proj", mixed, sizes.hidden, sizes.hidden, gain);
+  return addLinear(writer, name + ".o_proj", mixed, {qSize, hidden, gain, /*hasBias=*/false});
 }
 
 std::string LlamaBuilder::addFeedForward(const std::string &name, const std::string &x, double gain) {
-  std::string gate = addLinear(name + ".gate_proj", x, sizes.hidden, sizes.ffn, 1.0);
-  std::string up = addLinear(name + ".up_proj", x, sizes.hidden, sizes.ffn, 1.0);
-  if (sizes.mlp == "geglu") {
-    gate = writer.addNode("Gelu", name + ".act_fn/gelu", {gate}, {{"approximate", "tanh"}});
-  } else {
-    std::string open = writer.addNode("Sigmoid", name + ".act_fn/sigmoid", {gate});
-    gate = writer.addNode("Mul", name + ".act_fn/mul", {gate, open});
-  }
-  return addLinear(name + ".down_proj", writer.addNode("Mul", name + "/mul", {gate, up}), sizes.ffn, sizes.hidden,
-                   gain);
+  if (sizes.experts.experts > 0)
+    return addExperts(writer, name, x, sizes, gain);
+  std::string gate = addLinear(writer, name + ".gate_proj", x, {sizes.hidden, sizes.ffn, 1.0, /*hasBias=*/false});
+  std::string up = addLinear(writer, name + ".up_proj", x, {sizes.hidden, sizes.ffn, 1.0, /*hasBias=*/false});
+  gate = addActivation(writer, name + ".act_fn", gate, sizes.mlp == "geglu" ? "gelu-tanh" : "silu");
+  return addLinear(writer, name + ".down_proj", writer.addNode("Mul", name + "/mul", {gate, up}),
+                   {sizes.ffn, sizes.hidden, gain, /*hasBias=*/false});
 }
 
 void LlamaBuilder::addRotaryTables(const std::string &ids) {
@@ -101,14 +91,23 @@ void LlamaBuilder::build() {
   std::string x = writer.addNode("Gather", "model.embed_tokens/gather", {table, ids});
   // Two residual branches a layer: scaled so that their sum keeps its variance over depth.
   double gain = 1.0 / std::sqrt(2.0 * static_cast<double>(sizes.layers));
+  const char *branch = sizes.experts.experts > 0 ? ".block_sparse_moe" : ".mlp";
   for (int64_t layer = 0; layer < sizes.layers; ++layer) {
     std::string name = "model.layers." + std::to_string(layer);
     std::string mixed = addAttention(name + ".self_attn", addNorm(name + ".input_layernorm", x), gain);
     x = writer.addNode("Add", name + "/residual_1", {x, mixed});
-    std::string fed = addFeedForward(name + ".mlp", addNorm(name + ".post_attention_layernorm", x), gain);
+    std::string fed = addFeedForward(name + branch, addNorm(name + ".post_attention_layernorm", x), gain);
     x = writer.addNode("Add", name + "/residual_2", {x, fed});
   }
-  std::string logits = addLinear("lm_head", addNorm("model.norm", x), sizes.hidden, sizes.vocab, 1.0);
+  x = addNorm("model.norm", x);
+  std::string logits;
+  if (sizes.isTied) {
+    std::string turned =
+        writer.addNode("Transpose", "lm_head/transpose", {table}, {{"perm", std::vector<int64_t>{1, 0}}});
+    logits = writer.addNode("MatMul", "logits", {x, turned});
+  } else {
+    logits = addLinear(writer, "lm_head", x, {sizes.hidden, sizes.vocab, 1.0, /*hasBias=*/false}, "logits");
+  }
   writer.addOutput(logits, onnx::F32, {sizes.batch, sizes.seq, ZooDim::sized(sizes.vocab)});
 }
 

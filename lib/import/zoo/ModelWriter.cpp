@@ -71,10 +71,12 @@ std::string ModelWriter::addIntegerTensor(const std::string &name, const std::ve
   return name;
 }
 
-std::string ModelWriter::addIntegers(const std::vector<int64_t> &values) {
-  std::string name = "integers";
-  for (int64_t value : values)
-    name += "_" + std::to_string(value);
+std::string ModelWriter::addIntegers(const std::vector<int64_t> &values, std::string name) {
+  if (name.empty()) {
+    name = "integers";
+    for (int64_t value : values)
+      name += "_" + std::to_string(value);
+  }
   return addIntegerTensor(name, values, /*isScalar=*/false);
 }
 

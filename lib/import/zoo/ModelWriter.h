@@ -72,7 +72,9 @@ public:
   /// Declares an f32 weight; returns its name.
   std::string addWeight(const std::string &name, std::vector<int64_t> dims, Fill fill);
   /// A short list of integers, as an initializer shared by all its users.
-  std::string addIntegers(const std::vector<int64_t> &values);
+  std::string addIntegers(const std::vector<int64_t> &values) { return addIntegers(values, ""); }
+  /// The same under a name of its own, for a list too long to be named by its values.
+  std::string addIntegers(const std::vector<int64_t> &values, std::string name);
   std::string addInteger(int64_t value);
   /// A node with one result, named as the node.
   std::string addNode(const std::string &type, const std::string &name, const std::vector<std::string> &inputs,

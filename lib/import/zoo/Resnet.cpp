@@ -2,6 +2,7 @@
 //
 //===- Resnet.cpp - Residual networks ------------------------------------------===//
 #include "zoo/Architectures.h"
+#include "zoo/Blocks.h"
 
 using namespace partita::import;
 namespace onnx = partita::onnx;
@@ -50,19 +51,7 @@ private:
 
 std::string ResnetBuilder::addConv(const std::string &x, const std::string &name, const std::string &norm,
                                    int64_t inputs, int64_t outputs, int64_t kernel, int64_t stride) {
-  // Half of the sums are cut by the ReLU behind, hence the gain of sqrt 2 (He initialisation).
-  std::string weight = writer.addWeight(name + ".weight", {outputs, inputs, kernel, kernel},
-                                        Fill::spread(inputs * kernel * kernel, 1.4142135));
-  int64_t pad = kernel / 2;
-  std::string y = writer.addNode("Conv", name, {x, weight},
-                                 {{"kernel_shape", std::vector<int64_t>{kernel, kernel}},
-                                  {"pads", std::vector<int64_t>{pad, pad, pad, pad}},
-                                  {"strides", std::vector<int64_t>{stride, stride}}});
-  std::string gain = writer.addWeight(norm + ".weight", {outputs}, Fill::gain());
-  std::string bias = writer.addWeight(norm + ".bias", {outputs}, Fill::bias());
-  std::string mean = writer.addWeight(norm + ".running_mean", {outputs}, Fill::bias());
-  std::string variance = writer.addWeight(norm + ".running_var", {outputs}, Fill::gain());
-  return writer.addNode("BatchNormalization", norm, {y, gain, bias, mean, variance}, {{"epsilon", 1e-5f}});
+  return addConvNorm(writer, name, norm, x, {inputs, outputs, kernel, stride});
 }
 
 std::string ResnetBuilder::addBlock(const std::string &x, const std::string &name, int64_t inputs, int64_t width,

@@ -4,6 +4,7 @@
 #include "zoo/SizeReader.h"
 
 #include "partita/support/Error.h"
+#include "partita/support/JsonValue.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
@@ -31,7 +32,8 @@ static bool parseSize(llvm::StringRef text, int64_t &size) {
 
 void SizeReader::read(const std::string &name, int64_t &size) {
   std::optional<std::string> text = take(name, std::to_string(size));
-  if (text)
+  bool isDefault = text && size == 0 && *text == "0"; // stands for a size that follows from others
+  if (text && !isDefault)
     require(parseSize(*text, size), "--" + name + " is '" + *text + "', not a number from 1 to 2147483647");
 }
 
@@ -45,6 +47,23 @@ void SizeReader::read(const std::string &name, ZooDim &dim) {
     dim = ZooDim{0, *text};
   else
     require(parseSize(*text, dim.size), "--" + name + " is '" + *text + "', neither a number nor a name");
+}
+
+void SizeReader::read(const std::string &name, double &number) {
+  std::optional<std::string> text = take(name, JsonValue(number).compactStr());
+  double value;
+  if (!text)
+    return;
+  bool isNumber = llvm::to_float(*text, value) && value >= 0.0 && value <= 1.0;
+  require(isNumber, "--" + name + " is '" + *text + "', not a number from 0 to 1");
+  if (isNumber)
+    number = value;
+}
+
+void SizeReader::read(const std::string &name, bool &flag) {
+  std::string choice = flag ? "yes" : "no";
+  read(name, choice, {"yes", "no"});
+  flag = choice == "yes";
 }
 
 void SizeReader::read(const std::string &name, std::string &choice, const std::vector<std::string> &choices) {

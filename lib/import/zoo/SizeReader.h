@@ -36,6 +36,10 @@ public:
   void read(const std::string &name, int64_t &size);
   /// A number, or an identifier that names a symbolic dim.
   void read(const std::string &name, ZooDim &dim);
+  /// A number from 0 to 1, such as an epsilon.
+  void read(const std::string &name, double &number);
+  /// yes or no.
+  void read(const std::string &name, bool &flag);
   void read(const std::string &name, std::string &choice, const std::vector<std::string> &choices);
   /// States what must hold between sizes.
   void require(bool holds, const llvm::Twine &message);

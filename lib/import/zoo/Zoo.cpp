@@ -131,7 +131,9 @@ bool isFloat(int32_t element) {
   }
 }
 
-uint64_t countModelParameters(const onnx::Model &model) {
+} // namespace
+
+uint64_t partita::import::countModelParameters(const onnx::Model &model) {
   std::set<std::string> excluded = collectRunningStatistics(model.graph());
   uint64_t count = 0;
   for (const onnx::Tensor &tensor : model.graph().initializer())
@@ -139,8 +141,6 @@ uint64_t countModelParameters(const onnx::Model &model) {
       count += countElements(tensor.dims()).value_or(0);
   return count;
 }
-
-} // namespace
 
 llvm::Expected<ZooSummary> partita::import::writeZooModel(const ZooRequest &request, llvm::StringRef path) {
   llvm::Expected<ModelWriter> writer = buildZooModel(request);

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===- Check.cpp - Everything that is wrong with a model file, at once ---------===//
+#include "partita/import/Check.h"
+
+#include "CheckLog.h"
+#include "ImportSession.h"
+#include "InputTypes.h"
+#include "NodeImport.h"
+#include "partita/dialects/graph/Graph.h"
+#include "partita/support/Error.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+using namespace mlir;
+using namespace partita;
+using namespace partita::import;
+
+CheckLog::CheckLog(const onnx::Graph &graph) {
+  for (const onnx::ValueInfo &value : graph.value_info())
+    declared[value.name()] = &value;
+  for (const onnx::ValueInfo &value : graph.output())
+    declared[value.name()] = &value;
+}
+
+void CheckLog::beginNode(const std::string &name, const onnx::Node &node) {
+  current = CheckedNode{name, node.op_type(), node.domain(), CheckedNode::Imported};
+  problemsBefore = problems.size();
+}
+
+void CheckLog::endNode(bool hasFailed) {
+  if (problems.size() != problemsBefore)
+    current->state = CheckedNode::Refused;
+  else if (hasFailed)
+    current->state = CheckedNode::Skipped;
+  nodes.push_back(*current);
+  current.reset();
+}
+
+DimSize CheckLog::assume(const std::string &dim) {
+  if (!dims.count(dim))
+    assumedDims.push_back(dim);
+  dims.insert_or_assign(dim, DimSize(1));
+  return DimSize(1);
+}
+
+std::optional<std::pair<std::vector<DimSize>, int32_t>> CheckLog::findType(const std::string &tensor) const {
+  auto found = declared.find(tensor);
+  if (found == declared.end() || !found->second->type().has_tensor_type() ||
+      !found->second->type().tensor_type().has_shape())
+    return std::nullopt;
+  const onnx::Type::TensorOf &type = found->second->type().tensor_type();
+  std::vector<DimSize> sizes;
+  for (const onnx::Shape::Dim &dim : type.shape().dim()) {
+    auto bound = dims.find(dim.dim_param());
+    if (dim.dim_value() <= 0 && bound == dims.end())
+      return std::nullopt;
+    sizes.push_back(dim.dim_value() > 0 ? DimSize(dim.dim_value()) : bound->second);
+  }
+  return std::pair{sizes, type.elem_type()};
+}
+
+/// The function of everything that could be imported.
+static void importAll(const ModelFile &file, ModuleOp module, const ImportOptions &options, ModelCheck &check) {
+  const onnx::Graph &graph = file.getModel().graph();
+  OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+  auto function = func::FuncOp::create(builder, module.getLoc(), "main", builder.getFunctionType({}, {}));
+  Block *body = function.addEntryBlock();
+  ImportSession session(file, *body);
+  CheckLog log(graph);
+  session.setLog(&log);
+  defineInputs(session, graph, options);
+  importBody(session, graph);
+  for (const onnx::ValueInfo &output : graph.output())
+    session.getValue(output.name(), session.getLocation(""));
+  // Also what only refused nodes would have read.
+  SmallVector<Value> ends;
+  for (Operation &op : *body)
+    for (Value result : op.getResults())
+      if (result.use_empty())
+        ends.push_back(result);
+  func::ReturnOp::create(session.getBuilder(), function.getLoc(), ends);
+  std::vector<DictionaryAttr> arguments = session.getParameters().finish();
+  function.setFunctionType(builder.getFunctionType(body->getArgumentTypes(), ValueRange(ends).getTypes()));
+  function.setAllArgAttrs(llvm::ArrayRef<DictionaryAttr>(arguments));
+  check.problems = std::move(log.problems);
+  check.nodes = std::move(log.nodes);
+  check.assumedDims = std::move(log.assumedDims);
+  check.unusedNodes = graph.node_size() - static_cast<int64_t>(check.nodes.size());
+}
+
+ModelCheck partita::import::checkOnnx(MLIRContext &context, llvm::StringRef path, const ImportOptions &options) {
+  context.loadDialect<func::FuncDialect, graph::GraphDialect, PartitaDialect>();
+  ModelCheck check;
+  check.module = ModuleOp::create(FileLineColLoc::get(&context, path, 0, 0));
+  llvm::Expected<ModelFile> file = ModelFile::open(path);
+  if (file) {
+    check.parameters = countModelParameters(file->getModel());
+    importAll(*file, *check.module, options, check);
+  } else {
+    PartitaError error = takeError(file.takeError());
+    check.problems.push_back({error.code, error.message, "", "", "", error.notes});
+  }
+  return check;
+}

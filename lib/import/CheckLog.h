@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===- CheckLog.h - What an import says when it only checks --------------------===//
+//
+// Given to an ImportSession, it takes the place of diagnostics and lets the import go on behind a problem. Example:
+//
+//   CheckLog log(file.getModel().graph());
+//   session.setLog(&log);                     // problems are collected from here on
+//
+//===----------------------------------------------------------------------===//
+#ifndef PARTITA_LIB_IMPORT_CHECKLOG_H
+#define PARTITA_LIB_IMPORT_CHECKLOG_H
+
+#include "OnnxSchema.h"
+#include "partita/dialects/interfaces/SymbolicShape.h"
+#include "partita/import/Check.h"
+
+#include <map>
+#include <set>
+
+namespace partita::import {
+
+class CheckLog {
+public:
+  /// Learns the types that the file states.
+  explicit CheckLog(const onnx::Graph &graph);
+
+  void addProblem(ImportProblem problem) { problems.push_back(std::move(problem)); }
+  /// Problems reported from now on belong to this node.
+  void beginNode(const std::string &name, const onnx::Node &node);
+  /// `hasFailed`: also where a result that it reads is not known.
+  void endNode(bool hasFailed);
+
+  /// The extent that stands for a dim without binding.
+  DimSize assume(const std::string &dim);
+  void bind(const std::string &dim, DimSize size) { dims.insert_or_assign(dim, std::move(size)); }
+  /// The shape and the onnx::Element that the file states for a tensor, where all of it is known.
+  std::optional<std::pair<std::vector<DimSize>, int32_t>> findType(const std::string &tensor) const;
+
+  std::vector<ImportProblem> problems;
+  std::vector<CheckedNode> nodes;
+  std::vector<std::string> assumedDims;
+
+private:
+  std::map<std::string, const onnx::ValueInfo *> declared;
+  std::map<std::string, DimSize> dims;
+  size_t problemsBefore = 0;
+  std::optional<CheckedNode> current;
+
+public:
+  const std::optional<CheckedNode> &getCurrent() const { return current; }
+};
+
+} // namespace partita::import
+
+#endif // PARTITA_LIB_IMPORT_CHECKLOG_H
