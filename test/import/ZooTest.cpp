@@ -73,7 +73,7 @@ TEST(Zoo, UnetHasTheCountOfItsFormula) {
   // Ronneberger et al. 2015 with 1 channel in and 2 classes, as in figure 1 of the paper; no batch norms.
   EXPECT_EQ(countUnet(1, 2, 64, 4), 31030658u);
   EXPECT_EQ(countZoo({"unet", {}, {}}), 31030658u);
-  ZooRequest small{"unet", {{"layers", "2"}, {"width", "8"}, {"image", "36"}, {"channels", "3"}, {"classes", "5"}}, {}};
+  ZooRequest small{"unet", {{"layers", "2"}, {"width", "8"}, {"image", "44"}, {"channels", "3"}, {"classes", "5"}}, {}};
   EXPECT_EQ(countZoo(small), countUnet(3, 5, 8, 2));
   small.sizes["padding"] = "same";
   EXPECT_EQ(countZoo(small), countUnet(3, 5, 8, 2));
