@@ -12,6 +12,19 @@ namespace partita::lowering {
 #include "partita/lib/lowering/Passes.h.inc"
 } // namespace partita::lowering
 
+/// Ops that are tensor code already, and communication, which the runtime does: only their types change.
+static bool isKept(Operation *op) {
+  if (isa<collective::StartOp, collective::WaitOp, collective::ExtentOp, collective::OffsetOp>(op))
+    return true;
+  if (isa<linalg::LinalgOp, tensor::EmptyOp, tensor::SplatOp, tensor::CollapseShapeOp, tensor::ExpandShapeOp,
+          tensor::ExtractSliceOp, tensor::InsertSliceOp>(op))
+    return true;
+  // Arithmetic on numbers, such as a constant that fills a tensor. On tensors it would be an op of the graph.
+  auto isTensor = [](Type type) { return isa<TensorType>(type); };
+  return isa<arith::ArithDialect>(op->getDialect()) && llvm::none_of(op->getOperandTypes(), isTensor) &&
+         llvm::none_of(op->getResultTypes(), isTensor);
+}
+
 namespace {
 
 /// Writes the kernel of one segment.
@@ -48,10 +61,11 @@ private:
     }
     if (isa<func::ReturnOp>(op))
       return finish(op, operands);
-    if (isa<tensor::EmptyOp, collective::StartOp, collective::WaitOp, collective::ExtentOp, collective::OffsetOp>(op)) {
+    if (isKept(op)) {
       if (auto start = dyn_cast<collective::StartOp>(op))
         makeDense(start.getSource());
       Operation *clone = builder.clone(*op, values);
+      clone->setDiscardableAttrs(DictionaryAttr::get(op->getContext()));
       for (Value result : clone->getResults())
         if (isa<RankedTensorType>(result.getType()))
           result.setType(getPlainType(result.getType()));

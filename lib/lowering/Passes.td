@@ -30,7 +30,8 @@ def LowerGraphPass : Pass<"partita-lower-graph", "::mlir::ModuleOp"> {
   let description = [{
     For each segment function a kernel `SEGMENT_kernel(context, buffers)` is written: arguments and results are addresses
     in `buffers`, encodings and signedness are gone, extents that differ between ranks are `partita_collective.extent`
-    values. The segment stays as a declaration, so that the lists of calls stay valid.
+    values. Upstream's linalg and tensor ops are kept on plain tensors, so that a model of such ops runs too. The segment
+    stays as a declaration, so that the lists of calls stay valid.
 
     ```mlir
     // before
