@@ -44,4 +44,22 @@ def SplitProjectionsPass : Pass<"partita-split-projections", "::mlir::func::Func
   let dependentDialects = ["::partita::graph::GraphDialect"];
 }
 
+def SimplifyMovementPass : Pass<"partita-simplify-movement", "::mlir::func::FuncOp"> {
+  let summary = "a chain of reshapes and transposes becomes a reshape, a transpose and a reshape, or less";
+  let description = [{
+    A chain is read as factors of its operand's dims that change places and are put together again. It is written anew
+    where that takes fewer ops; dims that were merged only to be parted again are gone then, so that each can be split.
+
+    ```mlir
+    // before: batch and heads are one dim for a moment
+    %0 = partita_graph.reshape "a" (%x) : (tensor<2x4x8x16xf32>) -> tensor<8x8x16xf32>
+    %1 = partita_graph.transpose "b" (%0) permutation [0, 2, 1] : (tensor<8x8x16xf32>) -> tensor<8x16x8xf32>
+    %2 = partita_graph.reshape "c" (%1) : (tensor<8x16x8xf32>) -> tensor<2x4x16x8xf32>
+    // after
+    %2 = partita_graph.transpose "c" (%x) permutation [0, 1, 3, 2] : (tensor<2x4x8x16xf32>) -> tensor<2x4x16x8xf32>
+    ```
+  }];
+  let dependentDialects = ["::partita::graph::GraphDialect"];
+}
+
 #endif

@@ -72,3 +72,7 @@ TEST(Recognize, CompositesComputeTheSame) {
 TEST(Recognize, SplitProjectionsComputeTheSame) {
   compareFile("split-projections.mlir", import::createSplitProjectionsPass());
 }
+
+TEST(Recognize, SimplifiedMovementComputesTheSame) {
+  compareFile("simplify-movement.mlir", import::createSimplifyMovementPass());
+}
