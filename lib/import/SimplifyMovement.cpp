@@ -2,10 +2,10 @@
 //
 //===- SimplifyMovement.cpp - Chains of reshapes and transposes in normal form -===//
 //
-// Exporters merge and part dims on the way between two matrix products: heads into the batch for a three-dim product and
-// out of it again. A dim that is merged only to be parted is a dim that cannot be split as it should. Here a chain of
-// reshapes and transposes is read as what it does: the operand's dims fall into factors, the factors change places and
-// are put together again. At most one reshape, one transpose and one reshape say that.
+// Exporters merge and part dims on the way between two matrix products: heads into the batch for a three-dim product
+// and out of it again. A dim that is merged only to be parted is a dim that cannot be split as it should. Here a chain
+// of reshapes and transposes is read as what it does: the operand's dims fall into factors, the factors change places
+// and are put together again. At most one reshape, one transpose and one reshape say that.
 #include "SizeMath.h"
 #include "partita/import/Passes.h"
 #include "recognize/Views.h"
@@ -46,8 +46,8 @@ public:
     current = turned;
   }
 
-  /// False where the new dims part factors that are no products of numbers; nothing is changed then but factors that are
-  /// parted further.
+  /// False where the new dims part factors that are no products of numbers; nothing is changed then but factors that
+  /// are parted further.
   bool reshape(RankedTensorType to) {
     std::vector<Factors> parts;
     Factors row = flatten(current);
@@ -236,8 +236,8 @@ struct SimplifyMovement : impl::SimplifyMovementPassBase<SimplifyMovement> {
     if (plan.parts)
       value = ReshapeOp::create(builder, op->getLoc(), plan.parted, names.derive(op, "factors"), value);
     if (plan.turns)
-      value = TransposeOp::create(builder, op->getLoc(), plan.turned,
-                                  plan.merges ? names.derive(op, "transpose") : own, value, plan.permutation);
+      value = TransposeOp::create(builder, op->getLoc(), plan.turned, plan.merges ? names.derive(op, "transpose") : own,
+                                  value, plan.permutation);
     if (plan.merges)
       value = ReshapeOp::create(builder, op->getLoc(), op->getResult(0).getType(), own, value);
     op->getResult(0).replaceAllUsesWith(value);
