@@ -24,7 +24,10 @@ static bool isDefinedFor(Kind kind, Type element) {
   case Kind::logical_and:
   case Kind::logical_or:
   case Kind::logical_xor:
-    return element.isInteger(1);
+    return isa<IntegerType>(element);
+  case Kind::shift_left:
+  case Kind::shift_right:
+    return isa<IntegerType>(element) && !element.isInteger(1);
   case Kind::eq:
   case Kind::ne:
   case Kind::select:
@@ -119,6 +122,17 @@ Work ElementwiseOp::getWork(ArrayRef<int64_t> extents) {
   case Kind::silu:
   case Kind::sin:
   case Kind::cos:
+  case Kind::tan:
+  case Kind::asin:
+  case Kind::acos:
+  case Kind::atan:
+  case Kind::sinh:
+  case Kind::cosh:
+  case Kind::asinh:
+  case Kind::acosh:
+  case Kind::atanh:
+  case Kind::expm1:
+  case Kind::log1p:
   case Kind::pow:
     return {10 * product(extents), WorkKind::vector};
   default:

@@ -51,11 +51,16 @@ def Graph_ElementwiseKind : Graph_Enum<"ElementwiseKind", "elementwise function"
   I32EnumAttrCase<"gelu", 11>, I32EnumAttrCase<"gelu_tanh", 12>, I32EnumAttrCase<"silu", 13>,
   I32EnumAttrCase<"sin", 14>, I32EnumAttrCase<"cos", 15>, I32EnumAttrCase<"floor", 16>, I32EnumAttrCase<"ceil", 17>,
   I32EnumAttrCase<"round", 18>, I32EnumAttrCase<"sign", 19>, I32EnumAttrCase<"logical_not", 20, "not">,
+  I32EnumAttrCase<"tan", 21>, I32EnumAttrCase<"asin", 22>, I32EnumAttrCase<"acos", 23>, I32EnumAttrCase<"atan", 24>,
+  I32EnumAttrCase<"sinh", 25>, I32EnumAttrCase<"cosh", 26>, I32EnumAttrCase<"asinh", 27>,
+  I32EnumAttrCase<"acosh", 28>, I32EnumAttrCase<"atanh", 29>, I32EnumAttrCase<"expm1", 30>,
+  I32EnumAttrCase<"log1p", 31>,
   // two operands
   I32EnumAttrCase<"add", 32>, I32EnumAttrCase<"sub", 33>, I32EnumAttrCase<"mul", 34>, I32EnumAttrCase<"div", 35>,
   I32EnumAttrCase<"max", 36>, I32EnumAttrCase<"min", 37>, I32EnumAttrCase<"pow", 38>,
   I32EnumAttrCase<"remainder", 39>, I32EnumAttrCase<"logical_and", 40, "and">,
   I32EnumAttrCase<"logical_or", 41, "or">, I32EnumAttrCase<"logical_xor", 42, "xor">,
+  I32EnumAttrCase<"shift_left", 43>, I32EnumAttrCase<"shift_right", 44>,
   // two operands, bool result
   I32EnumAttrCase<"eq", 48>, I32EnumAttrCase<"ne", 49>, I32EnumAttrCase<"lt", 50>, I32EnumAttrCase<"le", 51>,
   I32EnumAttrCase<"gt", 52>, I32EnumAttrCase<"ge", 53>,
@@ -135,7 +140,9 @@ def Graph_ElementwiseOp : Graph_Op<"elementwise"> {
   let summary = "an elementwise function; operands and result have one shape (broadcasts are explicit)";
   let description = [{
     `partita_graph.elementwise "sum" add(%a, %b) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>`.
-    `remainder` has the sign of the divisor. Comparisons give bool. `round` is half to even.
+    `remainder` has the sign of the divisor. Comparisons give bool. `round` is half to even. `not`, `and`, `or`, `xor`
+    work on bool, and bit by bit on integers. Shifts by the width or more leave 0 (a right shift of a negative number
+    -1); the amount counts as unsigned.
   }];
   let arguments = (ins StrAttr:$name, Graph_ElementwiseKind:$kind, Variadic<Graph_Tensor>:$inputs);
   let results = (outs Graph_Tensor:$result);

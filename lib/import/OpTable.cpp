@@ -9,16 +9,21 @@ using namespace partita::import;
 
 static OpTable makeOpTable() {
   OpTable table;
+  addActivationOps(table);
   addAttentionOps(table);
   addConvolutionOps(table);
   addElementwiseOps(table);
+  addGeneratorOps(table);
+  addLossOps(table);
   addMatrixOps(table);
   addMovementOps(table);
   addNormalizationOps(table);
   addPickingOps(table);
   addPoolingOps(table);
+  addQuantizationOps(table);
   addReductionOps(table);
   addReshapeOps(table);
+  addSoftmaxOps(table);
   addSourceOps(table);
   return table;
 }

@@ -22,17 +22,39 @@ using OpTable = std::map<std::string, Conversion>;
 const OpTable &getOpTable();
 
 // One function per file of ops/.
+void addActivationOps(OpTable &table);
 void addAttentionOps(OpTable &table);
 void addConvolutionOps(OpTable &table);
 void addElementwiseOps(OpTable &table);
+void addGeneratorOps(OpTable &table);
+void addLossOps(OpTable &table);
 void addMatrixOps(OpTable &table);
 void addMovementOps(OpTable &table);
 void addNormalizationOps(OpTable &table);
 void addPickingOps(OpTable &table);
 void addPoolingOps(OpTable &table);
+void addQuantizationOps(OpTable &table);
 void addReductionOps(OpTable &table);
 void addReshapeOps(OpTable &table);
+void addSoftmaxOps(OpTable &table);
 void addSourceOps(OpTable &table);
+
+/// The product that MatMul means: the last two dims are matrices, the others batches that repeat as in broadcasting.
+/// Null after a report.
+mlir::Value makeMatMul(NodeContext &node, mlir::Value lhs, mlir::Value rhs);
+
+/// x - max - log(sum(exp(x - max))) along `axis`, max over the axis.
+mlir::Value makeLogSoftmax(NodeContext &node, mlir::Value x, int64_t axis);
+
+/// The sum over the dims `axes` divided by the number of their elements. Null (reported) where one is symbolic.
+mlir::Value makeMean(NodeContext &node, mlir::Value value, llvm::ArrayRef<int64_t> axes, bool keepDims);
+
+/// The index of the largest (smallest) element along `axis`, which stays as an extent of 1: si64. The first one of
+/// equals, or the last. NaN is larger and smaller than everything.
+mlir::Value makeArgReduction(NodeContext &node, mlir::Value x, int64_t axis, bool isMaximum, bool isLast);
+
+/// 0, 1, 2 ... along `dim` in a tensor of `rank` dims, all others of extent 1.
+mlir::Value makePositions(NodeContext &node, DimSize extent, int64_t dim, int64_t rank, mlir::Type element);
 
 /// Computes the node on known integers, and sets its result; false where it must become ops.
 bool foldKnown(NodeContext &node);

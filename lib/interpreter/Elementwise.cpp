@@ -43,6 +43,28 @@ template <typename T> T applyFloatUnary(Kind kind, T x) {
     return std::sin(x);
   case Kind::cos:
     return std::cos(x);
+  case Kind::tan:
+    return std::tan(x);
+  case Kind::asin:
+    return std::asin(x);
+  case Kind::acos:
+    return std::acos(x);
+  case Kind::atan:
+    return std::atan(x);
+  case Kind::sinh:
+    return std::sinh(x);
+  case Kind::cosh:
+    return std::cosh(x);
+  case Kind::asinh:
+    return std::asinh(x);
+  case Kind::acosh:
+    return std::acosh(x);
+  case Kind::atanh:
+    return std::atanh(x);
+  case Kind::expm1:
+    return std::expm1(x);
+  case Kind::log1p:
+    return std::log1p(x);
   case Kind::floor:
     return std::floor(x);
   case Kind::ceil:
@@ -54,7 +76,7 @@ template <typename T> T applyFloatUnary(Kind kind, T x) {
   }
 }
 
-template <typename T> T applyUnary(Kind kind, T x) {
+template <typename T> T applyUnary(Kind kind, T x, bool isBool) {
   constexpr bool isFloat = std::is_floating_point_v<T>;
   switch (kind) {
   case Kind::neg:
@@ -72,7 +94,10 @@ template <typename T> T applyUnary(Kind kind, T x) {
   case Kind::sign:
     return x > T(0) ? T(1) : x < T(0) ? static_cast<T>(-1) : x;
   case Kind::logical_not:
-    return x == T(0) ? T(1) : T(0);
+    if constexpr (!isFloat)
+      return isBool ? x == T(0) : static_cast<T>(~x);
+    else
+      return x;
   default:
     if constexpr (isFloat)
       return applyFloatUnary(kind, x);
@@ -111,7 +136,26 @@ template <typename T> T remainderOf(T a, T b) {
   }
 }
 
-template <typename T> T applyBinary(Kind kind, T a, T b) {
+/// Bits of integers; bool is one bit.
+template <typename T> T applyBitwise(Kind kind, T a, T b, unsigned width) {
+  bool isBeyond = bitsOf(b) >= width;
+  switch (kind) {
+  case Kind::logical_and:
+    return static_cast<T>(a & b);
+  case Kind::logical_or:
+    return static_cast<T>(a | b);
+  case Kind::logical_xor:
+    return static_cast<T>(a ^ b);
+  case Kind::shift_left:
+    return isBeyond ? T(0) : static_cast<T>(bitsOf(a) << bitsOf(b));
+  case Kind::shift_right:
+    return isBeyond ? (a < T(0) ? static_cast<T>(-1) : T(0)) : static_cast<T>(a >> b);
+  default:
+    return a;
+  }
+}
+
+template <typename T> T applyBinary(Kind kind, T a, T b, unsigned width) {
   constexpr bool isFloat = std::is_floating_point_v<T>;
   switch (kind) {
   case Kind::add:
@@ -145,14 +189,11 @@ template <typename T> T applyBinary(Kind kind, T a, T b) {
       return powerOfInteger(a, b);
   case Kind::remainder:
     return remainderOf(a, b);
-  case Kind::logical_and:
-    return a != T(0) && b != T(0);
-  case Kind::logical_or:
-    return a != T(0) || b != T(0);
-  case Kind::logical_xor:
-    return (a != T(0)) != (b != T(0));
   default:
-    return a;
+    if constexpr (isFloat)
+      return a;
+    else
+      return applyBitwise(kind, a, b, width);
   }
 }
 
@@ -176,7 +217,7 @@ template <typename T> bool compareValues(Kind kind, T a, T b) {
 template <typename T> Tensor applyOne(Kind kind, const Call &call) {
   std::vector<T> values = unpack<T>(call.operands[0]);
   for (T &value : values)
-    value = applyUnary(kind, value);
+    value = applyUnary(kind, value, call.element.isInteger(1));
   return pack<T>(call.element, call.result.extent, values);
 }
 
@@ -193,7 +234,7 @@ template <typename T> Outcome applyTwo(graph::ElementwiseOp op, const Call &call
     return pack<uint64_t>(call.element, call.result.extent, flags);
   }
   for (size_t i = 0; i < a.size(); ++i)
-    a[i] = applyBinary(kind, a[i], b[i]);
+    a[i] = applyBinary(kind, a[i], b[i], call.element.getIntOrFloatBitWidth());
   return pack<T>(call.element, call.result.extent, a);
 }
 

@@ -66,6 +66,7 @@ struct Functions {
   Value integerComparison(Kind kind, Value a, Value b);
   Value divideIntegers(Kind kind, Value a, Value b);
   Value powerOfIntegers(Value base, Value exponent);
+  Value shift(Kind kind, Value a, Value amount);
 };
 
 } // namespace
@@ -105,6 +106,28 @@ Value Functions::floatUnary(Kind kind, Value x) {
     return unary<math::SinOp>(x);
   case Kind::cos:
     return unary<math::CosOp>(x);
+  case Kind::tan:
+    return unary<math::TanOp>(x);
+  case Kind::asin:
+    return unary<math::AsinOp>(x);
+  case Kind::acos:
+    return unary<math::AcosOp>(x);
+  case Kind::atan:
+    return unary<math::AtanOp>(x);
+  case Kind::sinh:
+    return unary<math::SinhOp>(x);
+  case Kind::cosh:
+    return unary<math::CoshOp>(x);
+  case Kind::asinh:
+    return unary<math::AsinhOp>(x);
+  case Kind::acosh:
+    return unary<math::AcoshOp>(x);
+  case Kind::atanh:
+    return unary<math::AtanhOp>(x);
+  case Kind::expm1:
+    return unary<math::ExpM1Op>(x);
+  case Kind::log1p:
+    return unary<math::Log1pOp>(x);
   case Kind::floor:
     return unary<math::FloorOp>(x);
   case Kind::ceil:
@@ -136,7 +159,7 @@ Value Functions::integerUnary(Kind kind, Value x) {
     return binary<arith::MinSIOp>(binary<arith::MaxSIOp>(x, integer(-1, x)), one);
   }
   case Kind::logical_not:
-    return binary<arith::XOrIOp>(x, integer(1, x));
+    return binary<arith::XOrIOp>(x, integer(-1, x));
   default:
     return {};
   }
@@ -214,6 +237,17 @@ Value Functions::powerOfIntegers(Value base, Value exponent) {
                 integer(0, base), power);
 }
 
+/// The amount is unsigned; a shift by the width or more would be poison.
+Value Functions::shift(Kind kind, Value a, Value amount) {
+  Value last = integer(a.getType().getIntOrFloatBitWidth() - 1, a);
+  Value isInside = compare(arith::CmpIPredicate::ule, amount, last);
+  Value clamped = binary<arith::MinUIOp>(amount, last);
+  if (kind == Kind::shift_right && !isUnsigned())
+    return binary<arith::ShRSIOp>(a, clamped);
+  Value shifted = kind == Kind::shift_left ? binary<arith::ShLIOp>(a, clamped) : binary<arith::ShRUIOp>(a, clamped);
+  return select(isInside, shifted, integer(0, a));
+}
+
 Value Functions::integerBinary(Kind kind, Value a, Value b) {
   switch (kind) {
   case Kind::add:
@@ -237,6 +271,9 @@ Value Functions::integerBinary(Kind kind, Value a, Value b) {
     return binary<arith::OrIOp>(a, b);
   case Kind::logical_xor:
     return binary<arith::XOrIOp>(a, b);
+  case Kind::shift_left:
+  case Kind::shift_right:
+    return shift(kind, a, b);
   default:
     return {};
   }

@@ -2,6 +2,7 @@
 #include "InProcess.h"
 #include "partita/runtime/Context.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/TargetSelect.h"
 #include <cstring>
@@ -102,6 +103,10 @@ llvm::Expected<InProcessProgram> compileInProcess(ModuleOp module, const EmitOpt
   FailureOr<std::string> object = emitObject(module, image, options);
   if (failed(object))
     return fail("code generation failed");
+  // As emit() does; there is no file to keep a checksum for.
+  for (runtime::WeightFile &file : image.files)
+    if (std::error_code code = llvm::sys::fs::file_size(file.path, file.size))
+      return fail(file.path + ": " + code.message());
   return InProcessProgram::load(image, *object);
 }
 

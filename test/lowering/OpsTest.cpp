@@ -56,7 +56,7 @@ std::vector<Case> makeCases() {
     cases.push_back({"unary_" + kind, unary(kind, "tensor<3x17xf32>")});
   for (std::string kind : {"exp", "gelu", "relu", "sigmoid"})
     cases.push_back({"bf16_" + kind, unary(kind, "tensor<33xbf16>"), 1e-2});
-  for (std::string kind : {"log", "sqrt", "rsqrt"})
+  for (std::string kind : {"log", "sqrt", "rsqrt", "log1p"})
     cases.push_back(
         {"positive_" + kind, "(%a: tensor<33xf32>) -> tensor<33xf32> {"
                              "%x = partita_graph.elementwise \"x\" exp(%a) : (tensor<33xf32>) -> tensor<33xf32>"
@@ -68,6 +68,16 @@ std::vector<Case> makeCases() {
       cases.push_back({kind + "_" + type, binary(kind, tensor, tensor), type == "f16" ? 2e-3 : 2e-6});
     for (std::string kind : {"eq", "ne", "lt", "le", "gt", "ge"})
       cases.push_back({kind + "_" + type, binary(kind, tensor, "tensor<5x7xi1>")});
+  }
+  for (std::string kind : {"tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "atanh", "expm1"}) {
+    cases.push_back({"unary_" + kind, unary(kind, "tensor<3x17xf32>")});
+    cases.push_back({"f64_" + kind, unary(kind, "tensor<17xf64>"), 1e-13});
+  }
+  for (std::string type : {"si64", "si16", "ui8", "ui32"}) {
+    std::string tensor = "tensor<5x7x" + type + ">";
+    cases.push_back({"not_" + type, unary("not", tensor)});
+    for (std::string kind : {"and", "or", "xor", "shift_left", "shift_right"})
+      cases.push_back({kind + "_" + type, binary(kind, tensor, tensor)});
   }
   for (std::string kind : {"and", "or", "xor"})
     cases.push_back({"logical_" + kind, binary(kind, "tensor<9xi1>", "tensor<9xi1>")});

@@ -14,8 +14,27 @@ template <ElementwiseKind kind> static void importUnary(NodeContext &node) {
   node.setResult(0, node.elementwise(kind, {node.input(0)}));
 }
 
+/// Before set 7 the second input repeated only where `broadcast` said so: its dims stand from dim `axis` of the first
+/// on, or at its end.
+static Value alignOperand(NodeContext &node, Value a, Value b) {
+  int64_t axis = node.getInteger("axis", -1);
+  bool repeats = node.getInteger("broadcast", 0) != 0 && node.hasAttribute("axis");
+  if (!a || !b || !repeats)
+    return b;
+  Sizes sizes = node.sizesOf(b);
+  size_t rank = node.sizesOf(a).size();
+  std::optional<int64_t> first = node.normalizeAxis(axis, static_cast<int64_t>(rank));
+  if (!first)
+    return Value();
+  while (sizes.size() + static_cast<size_t>(*first) < rank)
+    sizes.push_back(DimSize(1));
+  return node.reshape(b, sizes);
+}
+
 template <ElementwiseKind kind> static void importBinary(NodeContext &node) {
   Value a = node.input(0), b = node.input(1);
+  if (node.getOpset() < 7)
+    b = alignOperand(node, a, b);
   node.setResult(0, node.elementwise(kind, {a, b}));
 }
 
@@ -27,62 +46,89 @@ template <ElementwiseKind kind> static void importVariadic(NodeContext &node) {
   node.setResult(0, total);
 }
 
+static bool isFloat(Value value) { return value && isa<FloatType>(elementOf(value)); }
+
+static void importMean(NodeContext &node) {
+  Value total = node.input(0);
+  for (int i = 1; i < node.countInputs(); ++i)
+    total = node.elementwise(ElementwiseKind::add, {total, node.input(i)});
+  node.setResult(0, node.countInputs() == 1 ? total
+                                            : node.withNumber(ElementwiseKind::div, total, node.countInputs()));
+}
+
+/// The result has the type of the base; an integer to a broken power is computed in floats.
 static void importPow(NodeContext &node) {
   Value x = node.input(0);
   // Squares and roots are the exponents that exporters write.
-  std::optional<double> exponent = node.scalar(1);
-  bool isScalar = exponent && x && isa<FloatType>(elementOf(x));
-  if (isScalar && *exponent == 2.0)
+  std::optional<double> exponent = isFloat(x) ? node.scalar(1) : std::nullopt;
+  if (exponent && *exponent == 2.0)
     return node.setResult(0, node.elementwise(ElementwiseKind::mul, {x, x}));
-  if (isScalar && *exponent == 0.5)
+  if (exponent && *exponent == 0.5)
     return node.setResult(0, node.elementwise(ElementwiseKind::sqrt, {x}));
-  if (isScalar && *exponent == 1.0)
+  if (exponent && *exponent == 1.0)
     return node.setResult(0, x);
-  if (isScalar)
+  if (exponent)
     return node.setResult(0, node.withNumber(ElementwiseKind::pow, x, *exponent));
   Value y = node.input(1);
-  node.setResult(0, node.elementwise(ElementwiseKind::pow, {x, x && y ? node.cast(y, elementOf(x)) : Value()}));
+  if (!x || !y)
+    return;
+  Type element = elementOf(x), common = isFloat(y) && !isFloat(x) ? elementOf(y) : element;
+  Value power = node.elementwise(ElementwiseKind::pow, {node.cast(x, common), node.cast(y, common)});
+  node.setResult(0, node.cast(power, element));
 }
 
+/// With fmod the sign of the dividend: sign(a) (|a| mod |b|).
 static void importMod(NodeContext &node) {
-  if (node.getInteger("fmod", 0) != 0)
-    return node.failOp("fmod=1 (the sign of the dividend) is not supported");
-  importBinary<ElementwiseKind::remainder>(node);
+  if (node.getInteger("fmod", 0) == 0)
+    return importBinary<ElementwiseKind::remainder>(node);
+  Value a = node.input(0), b = node.input(1);
+  Value rest = node.elementwise(ElementwiseKind::remainder, {node.elementwise(ElementwiseKind::abs, {a}),
+                                                             node.elementwise(ElementwiseKind::abs, {b})});
+  node.setResult(0, node.elementwise(ElementwiseKind::mul, {node.elementwise(ElementwiseKind::sign, {a}), rest}));
 }
 
-static void importGelu(NodeContext &node) {
-  std::string form = node.getText("approximate", "none");
-  if (form != "none" && form != "tanh")
-    return node.failOp("approximate='" + form + "' is not known");
-  node.setResult(
-      0, node.elementwise(form == "tanh" ? ElementwiseKind::gelu_tanh : ElementwiseKind::gelu, {node.input(0)}));
+static void importBitShift(NodeContext &node) {
+  std::string direction = node.getText("direction", "");
+  if (direction == "LEFT")
+    return importBinary<ElementwiseKind::shift_left>(node);
+  if (direction == "RIGHT")
+    return importBinary<ElementwiseKind::shift_right>(node);
+  node.fail("E-BAD-FILE", "direction='" + direction + "' is neither LEFT nor RIGHT");
+}
+
+static void importIsNaN(NodeContext &node) {
+  Value x = node.input(0);
+  node.setResult(0, node.elementwise(ElementwiseKind::ne, {x, x}));
+}
+
+static void importIsInf(NodeContext &node) {
+  Value x = node.input(0);
+  bool positive = node.getInteger("detect_positive", 1) != 0, negative = node.getInteger("detect_negative", 1) != 0;
+  double infinity = std::numeric_limits<double>::infinity();
+  Value magnitude = positive && negative ? node.elementwise(ElementwiseKind::abs, {x}) : x;
+  Value found = node.withNumber(ElementwiseKind::eq, magnitude, positive ? infinity : -infinity);
+  // Asked for neither: false everywhere.
+  if (!positive && !negative)
+    found = node.elementwise(ElementwiseKind::lt, {x, x});
+  node.setResult(0, found);
+}
+
+/// Whether one input is an integer or bool tensor: logic of bool and of bits is one kind of op.
+template <ElementwiseKind kind, bool isBitwise> static void importLogic(NodeContext &node) {
+  SmallVector<Value> operands;
+  for (int i = 0; i < node.countInputs(); ++i) {
+    operands.push_back(node.input(i));
+    if (!operands.back())
+      return;
+    if (elementOf(operands.back()).isInteger(1) == isBitwise)
+      return node.failOp(isBitwise ? "its input is bool, not integers" : "its input is not bool");
+  }
+  node.setResult(0, node.elementwise(kind, operands));
 }
 
 static void importWhere(NodeContext &node) {
   Value condition = node.input(0), a = node.input(1), b = node.input(2);
   node.setResult(0, node.elementwise(ElementwiseKind::select, {condition, a, b}));
-}
-
-static void importLeakyRelu(NodeContext &node) {
-  Value x = node.input(0);
-  Value scaled = node.withNumber(ElementwiseKind::mul, x, node.getFloat("alpha", 0.01));
-  Value isPositive = node.withNumber(ElementwiseKind::ge, x, 0.0);
-  node.setResult(0, node.elementwise(ElementwiseKind::select, {isPositive, x, scaled}));
-}
-
-/// max(0, min(1, alpha * x + beta)).
-static Value makeHardSigmoid(NodeContext &node, Value x, double alpha, double beta) {
-  Value line = node.withNumber(ElementwiseKind::add, node.withNumber(ElementwiseKind::mul, x, alpha), beta);
-  return node.withNumber(ElementwiseKind::max, node.withNumber(ElementwiseKind::min, line, 1.0), 0.0);
-}
-
-static void importHardSigmoid(NodeContext &node) {
-  node.setResult(0, makeHardSigmoid(node, node.input(0), node.getFloat("alpha", 0.2), node.getFloat("beta", 0.5)));
-}
-
-static void importHardSwish(NodeContext &node) {
-  Value x = node.input(0);
-  node.setResult(0, node.elementwise(ElementwiseKind::mul, {x, makeHardSigmoid(node, x, 1.0 / 6.0, 0.5)}));
 }
 
 /// Bounds are attributes up to set 6, later optional inputs.
@@ -118,18 +164,6 @@ static void importCastLike(NodeContext &node) {
 
 static void importIdentity(NodeContext &node) { node.setResult(0, node.input(0)); }
 
-/// Nothing in inference; a file may ask for the training form by its third input.
-static void importDropout(NodeContext &node) {
-  node.ignore({"ratio", "seed"});
-  const Known *isTraining = node.known(2);
-  bool isInference = !node.hasInput(2) || (isTraining && isTraining->elements == Sizes{DimSize(0)});
-  if (!isInference)
-    return node.failOp("training_mode is not known to be false: the file is imported for inference");
-  if (node.hasResult(1))
-    return node.failOp("its second result (the mask) is not supported");
-  node.setResult(0, node.input(0));
-}
-
 void partita::import::addElementwiseOps(OpTable &table) {
   using Kind = ElementwiseKind;
   table.insert({{"Neg", importUnary<Kind::neg>},
@@ -144,18 +178,23 @@ void partita::import::addElementwiseOps(OpTable &table) {
                 {"Relu", importUnary<Kind::relu>},
                 {"Sin", importUnary<Kind::sin>},
                 {"Cos", importUnary<Kind::cos>},
+                {"Tan", importUnary<Kind::tan>},
+                {"Asin", importUnary<Kind::asin>},
+                {"Acos", importUnary<Kind::acos>},
+                {"Atan", importUnary<Kind::atan>},
+                {"Sinh", importUnary<Kind::sinh>},
+                {"Cosh", importUnary<Kind::cosh>},
+                {"Asinh", importUnary<Kind::asinh>},
+                {"Acosh", importUnary<Kind::acosh>},
+                {"Atanh", importUnary<Kind::atanh>},
                 {"Floor", importUnary<Kind::floor>},
                 {"Ceil", importUnary<Kind::ceil>},
                 {"Round", importUnary<Kind::round>},
                 {"Sign", importUnary<Kind::sign>},
-                {"Not", importUnary<Kind::logical_not>},
                 {"Add", importBinary<Kind::add>},
                 {"Sub", importBinary<Kind::sub>},
                 {"Mul", importBinary<Kind::mul>},
                 {"Div", importBinary<Kind::div>},
-                {"And", importBinary<Kind::logical_and>},
-                {"Or", importBinary<Kind::logical_or>},
-                {"Xor", importBinary<Kind::logical_xor>},
                 {"Equal", importBinary<Kind::eq>},
                 {"Less", importBinary<Kind::lt>},
                 {"LessOrEqual", importBinary<Kind::le>},
@@ -166,14 +205,21 @@ void partita::import::addElementwiseOps(OpTable &table) {
                 {"Min", importVariadic<Kind::min>}});
   table.insert({{"Pow", importPow},
                 {"Mod", importMod},
-                {"Gelu", importGelu},
                 {"Where", importWhere},
-                {"LeakyRelu", importLeakyRelu},
-                {"HardSigmoid", importHardSigmoid},
-                {"HardSwish", importHardSwish},
                 {"Clip", importClip},
                 {"Cast", importCast},
                 {"CastLike", importCastLike},
                 {"Identity", importIdentity},
-                {"Dropout", importDropout}});
+                {"Mean", importMean},
+                {"BitShift", importBitShift},
+                {"IsNaN", importIsNaN},
+                {"IsInf", importIsInf},
+                {"Not", importLogic<Kind::logical_not, false>},
+                {"And", importLogic<Kind::logical_and, false>},
+                {"Or", importLogic<Kind::logical_or, false>},
+                {"Xor", importLogic<Kind::logical_xor, false>},
+                {"BitwiseNot", importLogic<Kind::logical_not, true>},
+                {"BitwiseAnd", importLogic<Kind::logical_and, true>},
+                {"BitwiseOr", importLogic<Kind::logical_or, true>},
+                {"BitwiseXor", importLogic<Kind::logical_xor, true>}});
 }

@@ -42,19 +42,20 @@ static Value dropRepeated(NodeContext &node, Value value, const Sizes &batch, co
   return node.reshape(value, kept);
 }
 
-static void importMatMul(NodeContext &node) {
-  Value lhs = node.input(0), rhs = node.input(1);
+Value partita::import::makeMatMul(NodeContext &node, Value lhs, Value rhs) {
   if (!lhs || !rhs)
-    return;
+    return Value();
   Sizes left = node.sizesOf(lhs), right = node.sizesOf(rhs);
-  if (left.empty() || right.empty() || left.size() > 16 || right.size() > 16)
-    return node.failShape("operands have rank " + llvm::Twine(left.size()) + " and " + llvm::Twine(right.size()));
+  if (left.empty() || right.empty() || left.size() > 16 || right.size() > 16) {
+    node.failShape("operands have rank " + llvm::Twine(left.size()) + " and " + llvm::Twine(right.size()));
+    return Value();
+  }
   std::string innerLeft = left.size() == 1 ? "y" : "xy", innerRight = right.size() == 1 ? "y" : "yz";
   std::optional<Sizes> batch =
       node.broadcastSizes({Sizes(left.begin(), left.end() - static_cast<ptrdiff_t>(innerLeft.size())),
                            Sizes(right.begin(), right.end() - static_cast<ptrdiff_t>(innerRight.size()))});
   if (!batch)
-    return;
+    return Value();
   std::string lettersLeft, lettersRight, result;
   lhs = dropRepeated(node, lhs, *batch, innerLeft, lettersLeft);
   rhs = dropRepeated(node, rhs, *batch, innerRight, lettersRight);
@@ -64,10 +65,17 @@ static void importMatMul(NodeContext &node) {
   result += right.size() == 1 ? "" : "z";
   lhs = absorbTranspose(lhs, lettersLeft);
   rhs = absorbTranspose(rhs, lettersRight);
-  node.setResult(0, node.contract(lhs, rhs, lettersLeft + "," + lettersRight + "->" + result));
+  return node.contract(lhs, rhs, lettersLeft + "," + lettersRight + "->" + result);
+}
+
+static void importMatMul(NodeContext &node) {
+  Value lhs = node.input(0), rhs = node.input(1);
+  node.setResult(0, makeMatMul(node, lhs, rhs));
 }
 
 static void importGemm(NodeContext &node) {
+  // Sets before 7 say that C repeats; later ones let it.
+  node.ignore({"broadcast"});
   Value a = node.input(0), b = node.input(1);
   bool transA = node.getInteger("transA", 0) != 0, transB = node.getInteger("transB", 0) != 0;
   double alpha = node.getFloat("alpha", 1.0), beta = node.getFloat("beta", 1.0);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-//===- Normalization.cpp - Softmax and the norms -------------------------------===//
+//===- Normalization.cpp - The norms, and Dropout ------------------------------===//
 #include "OpTable.h"
 
 using namespace mlir;
@@ -18,40 +18,18 @@ static bool requireFloat(NodeContext &node, Value value) {
   return value != nullptr;
 }
 
-static void importSoftmax(NodeContext &node) {
-  Value x = node.input(0);
-  // Before set 13 all dims from `axis` on are one.
-  bool isFlat = node.getOpset() < 13;
-  int64_t written = node.getInteger("axis", isFlat ? 1 : -1);
-  if (!requireFloat(node, x))
-    return;
-  Sizes sizes = node.sizesOf(x);
-  std::optional<int64_t> axis = node.normalizeAxis(written, static_cast<int64_t>(sizes.size()));
-  if (!axis)
-    return;
-  Sizes inner(sizes.begin(), sizes.end());
-  if (isFlat && *axis + 1 < static_cast<int64_t>(sizes.size())) {
-    std::optional<DimSize> rest = divideProducts(ArrayRef<DimSize>(sizes).drop_front(*axis), {});
-    if (!rest)
-      return node.failShape("the dims from axis " + llvm::Twine(*axis) + " on have a product that is not linear");
-    inner.resize(*axis);
-    inner.push_back(*rest);
-  }
-  Value flat = node.reshape(x, inner);
-  if (!flat)
-    return;
-  Value result = node.finish(SoftmaxOp::create(node.getSession().getBuilder(), node.getLocation(), flat.getType(),
-                                               node.partName("softmax"), flat, *axis));
-  node.setResult(0, node.reshape(result, sizes));
-}
-
-/// Whether the statistics of LayerNormalization that only training reads are asked for, or another precision.
-static bool isPlainNorm(NodeContext &node) {
-  if (node.hasResult(1) || node.hasResult(2))
-    node.failOp("its second and third result are not supported");
-  if (node.getInteger("stash_type", onnx::F32) != onnx::F32)
-    node.failOp("stash_type other than float is not supported");
-  return !node.hasFailed();
+/// The statistics that training reads: mean and 1 / sqrt(variance + epsilon), extents of 1 for the normalised dims.
+static void setStatistics(NodeContext &node, Value x, int64_t axis, double epsilon) {
+  SmallVector<int64_t> axes;
+  for (auto dim = axis; dim < static_cast<int64_t>(node.sizesOf(x).size()); ++dim)
+    axes.push_back(dim);
+  Value mean = makeMean(node, x, axes, true);
+  Value centered = node.elementwise(ElementwiseKind::sub, {x, mean});
+  Value variance = makeMean(node, node.elementwise(ElementwiseKind::mul, {centered, centered}), axes, true);
+  node.setResult(1, mean);
+  if (node.hasResult(2))
+    node.setResult(2, node.elementwise(ElementwiseKind::rsqrt,
+                                       {node.withNumber(ElementwiseKind::add, variance, epsilon)}));
 }
 
 /// scale or bias with the shape of the normalised dims.
@@ -71,7 +49,9 @@ static void importNorm(NodeContext &node, bool isRms) {
   Value bias = !isRms && node.hasInput(2) ? node.input(2) : Value();
   int64_t written = node.getInteger("axis", -1);
   double epsilon = node.getFloat("epsilon", 1e-5);
-  if (!requireFloat(node, x) || !isPlainNorm(node))
+  if (node.getInteger("stash_type", onnx::F32) != onnx::F32)
+    return node.failOp("stash_type other than float is not supported");
+  if (!requireFloat(node, x))
     return;
   Sizes sizes = node.sizesOf(x);
   std::optional<int64_t> axis = node.normalizeAxis(written, static_cast<int64_t>(sizes.size()));
@@ -91,6 +71,8 @@ static void importNorm(NodeContext &node, bool isRms) {
                                                         x, scale, *axis, llvm::APFloat(epsilon))));
   node.setResult(0, node.finish(LayerNormOp::create(builder, node.getLocation(), x.getType(), node.partName("norm"), x,
                                                     scale, bias, *axis, llvm::APFloat(epsilon))));
+  if (node.hasResult(1) || node.hasResult(2))
+    setStatistics(node, x, *axis, epsilon);
 }
 
 static void importLayerNorm(NodeContext &node) { importNorm(node, /*isRms=*/false); }
@@ -127,8 +109,30 @@ static void importBatchNorm(NodeContext &node) {
                                                     statistics[2], statistics[3], llvm::APFloat(epsilon))));
 }
 
+/// Nothing in inference, which is also what a ratio of 0 means. The mask says what was kept.
+static void importDropout(NodeContext &node) {
+  node.ignore({"seed"});
+  double ratio = node.getFloat("ratio", 0.5);
+  const Known *isTraining = node.hasInput(2) ? node.known(2) : nullptr;
+  if (node.hasInput(2) && !isTraining)
+    return node.failNeedsValue(2, "one bool");
+  bool drops = isTraining && isTraining->elements != Sizes{DimSize(0)};
+  if (drops && node.hasInput(1)) {
+    std::optional<double> given = node.scalar(1);
+    if (!given)
+      return node.failNeedsValue(1, "one number");
+    ratio = *given;
+  }
+  if (drops && ratio != 0.0)
+    return node.failOp("training_mode is true: the file is imported for inference");
+  Value x = node.input(0);
+  node.setResult(0, x);
+  if (node.hasResult(1) && x)
+    node.setResult(1, node.broadcast(node.constant(1.0, node.getSession().getBuilder().getI1Type()), node.sizesOf(x)));
+}
+
 void partita::import::addNormalizationOps(OpTable &table) {
-  table.insert({{"Softmax", importSoftmax},
+  table.insert({{"Dropout", importDropout},
                 {"LayerNormalization", importLayerNorm},
                 {"RMSNormalization", importRmsNorm},
                 {"BatchNormalization", importBatchNorm}});

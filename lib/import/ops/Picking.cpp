@@ -28,6 +28,9 @@ static Cut cutStatic(int64_t start, int64_t end, int64_t stride, int64_t extent)
   end = stride > 0 ? std::clamp<int64_t>(end, 0, extent) : std::clamp<int64_t>(end, -1, extent - 1);
   int64_t length = stride > 0 ? end - start : start - end;
   int64_t step = stride > 0 ? stride : -stride;
+  // Nothing is cut out: no place of the tensor need be named, which an empty one does not have.
+  if (length <= 0)
+    start = 0;
   return {start, stride, DimSize(length <= 0 ? 0 : (length + step - 1) / step)};
 }
 

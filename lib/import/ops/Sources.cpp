@@ -68,34 +68,6 @@ static void importConstantOfShape(NodeContext &node) {
   node.setResult(0, node.broadcast(filled, *shape));
 }
 
-/// limits: start, end (excluded), step.
-static void importRange(NodeContext &node) {
-  const Known *start = node.known(0), *limit = node.known(1), *step = node.known(2);
-  if (!start || !limit || !step)
-    return node.failShape("its limits must be integers that are known before the program runs");
-  if (start->elements.size() != 1 || limit->elements.size() != 1 || step->elements.size() != 1)
-    return node.failShape("its limits are not scalars");
-  DimSize from = start->elements[0], to = limit->elements[0], by = step->elements[0];
-  if (!from.isStatic() || !by.isStatic() || by.constant == 0 || !isInRange(to) || !isInRange(from) || !isInRange(by))
-    return node.failShape("its start and step must be numbers");
-  std::optional<DimSize> length = addChecked(to, from * -1);
-  if (length && by.constant != 1) {
-    int64_t step = by.constant, room = length->constant;
-    int64_t steps = step > 0 ? (room + step - 1) / step : (-room + (-step) - 1) / -step;
-    length = length->isStatic() ? std::optional<DimSize>(DimSize(std::max<int64_t>(0, steps))) : std::nullopt;
-  }
-  if (length && length->isStatic() && length->constant < 0)
-    length = DimSize(0);
-  if (!length)
-    return node.failShape("its length is not a linear expression of symbolic dimensions");
-  Value result = node.iota(*length, start->element);
-  if (by.constant != 1)
-    result = node.withNumber(ElementwiseKind::mul, result, static_cast<double>(by.constant));
-  if (from.constant != 0)
-    result = node.withNumber(ElementwiseKind::add, result, static_cast<double>(from.constant));
-  node.setResult(0, result);
-}
-
 static void importShape(NodeContext &node) {
   Value x = node.input(0);
   if (!x)
@@ -121,7 +93,6 @@ static void importSize(NodeContext &node) {
 void partita::import::addSourceOps(OpTable &table) {
   table.insert({{"Constant", importConstant},
                 {"ConstantOfShape", importConstantOfShape},
-                {"Range", importRange},
                 {"Shape", importShape},
                 {"Size", importSize}});
 }

@@ -28,6 +28,14 @@ static void addSourcesAndElementwise(std::vector<OpCase> &cases) {
                      "tensor<7x2xf32>"});
   }
   cases.push_back({R"(elementwise "op" add(%a0, %a1))", {"tensor<4xsi32>", "tensor<4xsi32>"}, "tensor<4xsi32>", 9});
+  for (const char *kind : {"tan", "asinh", "expm1"})
+    cases.push_back({"elementwise \"op\" " + std::string(kind) + "(%a0)", {"tensor<5x3xf32>"}, "tensor<5x3xf32>"});
+  cases.push_back({R"(elementwise "op" not(%a0))", {"tensor<5x3xui8>"}, "tensor<5x3xui8>", 200});
+  for (const char *kind : {"and", "or", "xor", "shift_left", "shift_right"})
+    cases.push_back({"elementwise \"op\" " + std::string(kind) + "(%a0, %a1)",
+                     {"tensor<7x2xsi16>", "tensor<7x2xsi16>"},
+                     "tensor<7x2xsi16>",
+                     20});
   cases.push_back({R"(elementwise "op" lt(%a0, %a1))", {"tensor<4x3xf32>", "tensor<4x3xf32>"}, "tensor<4x3xi1>"});
   cases.push_back({R"(elementwise "op" select(%a0, %a1, %a2))",
                    {"tensor<4x3xi1>", "tensor<4x3xf32>", "tensor<4x3xf32>"},
