@@ -75,8 +75,8 @@ static void importMish(NodeContext &node) {
 
 static void importSoftsign(NodeContext &node) {
   Value x = node.input(0);
-  node.setResult(0, node.elementwise(
-                        Kind::div, {x, node.withNumber(Kind::add, node.elementwise(Kind::abs, {x}), 1.0)}));
+  node.setResult(0,
+                 node.elementwise(Kind::div, {x, node.withNumber(Kind::add, node.elementwise(Kind::abs, {x}), 1.0)}));
 }
 
 /// x + bias below -lambd, x - bias above lambd, 0 between.
@@ -84,8 +84,8 @@ static void importShrink(NodeContext &node) {
   Value x = node.input(0);
   double bias = node.getFloat("bias", 0.0), bound = node.getFloat("lambd", 0.5);
   Value zero = node.withNumber(Kind::mul, x, 0.0);
-  Value above = node.elementwise(Kind::select, {node.withNumber(Kind::gt, x, bound),
-                                                node.withNumber(Kind::sub, x, bias), zero});
+  Value above =
+      node.elementwise(Kind::select, {node.withNumber(Kind::gt, x, bound), node.withNumber(Kind::sub, x, bias), zero});
   node.setResult(0, node.elementwise(Kind::select, {node.withNumber(Kind::lt, x, -bound),
                                                     node.withNumber(Kind::add, x, bias), above}));
 }

@@ -52,8 +52,7 @@ static void importMean(NodeContext &node) {
   Value total = node.input(0);
   for (int i = 1; i < node.countInputs(); ++i)
     total = node.elementwise(ElementwiseKind::add, {total, node.input(i)});
-  node.setResult(0, node.countInputs() == 1 ? total
-                                            : node.withNumber(ElementwiseKind::div, total, node.countInputs()));
+  node.setResult(0, node.countInputs() == 1 ? total : node.withNumber(ElementwiseKind::div, total, node.countInputs()));
 }
 
 /// The result has the type of the base; an integer to a broken power is computed in floats.
@@ -166,42 +165,24 @@ static void importIdentity(NodeContext &node) { node.setResult(0, node.input(0))
 
 void partita::import::addElementwiseOps(OpTable &table) {
   using Kind = ElementwiseKind;
-  table.insert({{"Neg", importUnary<Kind::neg>},
-                {"Abs", importUnary<Kind::abs>},
-                {"Exp", importUnary<Kind::exp>},
-                {"Log", importUnary<Kind::log>},
-                {"Sqrt", importUnary<Kind::sqrt>},
-                {"Reciprocal", importUnary<Kind::reciprocal>},
-                {"Tanh", importUnary<Kind::tanh>},
-                {"Erf", importUnary<Kind::erf>},
-                {"Sigmoid", importUnary<Kind::sigmoid>},
-                {"Relu", importUnary<Kind::relu>},
-                {"Sin", importUnary<Kind::sin>},
-                {"Cos", importUnary<Kind::cos>},
-                {"Tan", importUnary<Kind::tan>},
-                {"Asin", importUnary<Kind::asin>},
-                {"Acos", importUnary<Kind::acos>},
-                {"Atan", importUnary<Kind::atan>},
-                {"Sinh", importUnary<Kind::sinh>},
-                {"Cosh", importUnary<Kind::cosh>},
-                {"Asinh", importUnary<Kind::asinh>},
-                {"Acosh", importUnary<Kind::acosh>},
-                {"Atanh", importUnary<Kind::atanh>},
-                {"Floor", importUnary<Kind::floor>},
-                {"Ceil", importUnary<Kind::ceil>},
-                {"Round", importUnary<Kind::round>},
-                {"Sign", importUnary<Kind::sign>},
-                {"Add", importBinary<Kind::add>},
-                {"Sub", importBinary<Kind::sub>},
-                {"Mul", importBinary<Kind::mul>},
-                {"Div", importBinary<Kind::div>},
-                {"Equal", importBinary<Kind::eq>},
-                {"Less", importBinary<Kind::lt>},
-                {"LessOrEqual", importBinary<Kind::le>},
-                {"Greater", importBinary<Kind::gt>},
-                {"GreaterOrEqual", importBinary<Kind::ge>},
-                {"Sum", importVariadic<Kind::add>},
-                {"Max", importVariadic<Kind::max>},
+  table.insert({{"Neg", importUnary<Kind::neg>},         {"Abs", importUnary<Kind::abs>},
+                {"Exp", importUnary<Kind::exp>},         {"Log", importUnary<Kind::log>},
+                {"Sqrt", importUnary<Kind::sqrt>},       {"Reciprocal", importUnary<Kind::reciprocal>},
+                {"Tanh", importUnary<Kind::tanh>},       {"Erf", importUnary<Kind::erf>},
+                {"Sigmoid", importUnary<Kind::sigmoid>}, {"Relu", importUnary<Kind::relu>},
+                {"Sin", importUnary<Kind::sin>},         {"Cos", importUnary<Kind::cos>},
+                {"Tan", importUnary<Kind::tan>},         {"Asin", importUnary<Kind::asin>},
+                {"Acos", importUnary<Kind::acos>},       {"Atan", importUnary<Kind::atan>},
+                {"Sinh", importUnary<Kind::sinh>},       {"Cosh", importUnary<Kind::cosh>},
+                {"Asinh", importUnary<Kind::asinh>},     {"Acosh", importUnary<Kind::acosh>},
+                {"Atanh", importUnary<Kind::atanh>},     {"Floor", importUnary<Kind::floor>},
+                {"Ceil", importUnary<Kind::ceil>},       {"Round", importUnary<Kind::round>},
+                {"Sign", importUnary<Kind::sign>},       {"Add", importBinary<Kind::add>},
+                {"Sub", importBinary<Kind::sub>},        {"Mul", importBinary<Kind::mul>},
+                {"Div", importBinary<Kind::div>},        {"Equal", importBinary<Kind::eq>},
+                {"Less", importBinary<Kind::lt>},        {"LessOrEqual", importBinary<Kind::le>},
+                {"Greater", importBinary<Kind::gt>},     {"GreaterOrEqual", importBinary<Kind::ge>},
+                {"Sum", importVariadic<Kind::add>},      {"Max", importVariadic<Kind::max>},
                 {"Min", importVariadic<Kind::min>}});
   table.insert({{"Pow", importPow},
                 {"Mod", importMod},

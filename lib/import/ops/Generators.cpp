@@ -118,8 +118,7 @@ static void importWindow(NodeContext &node, double a0, double a1, double a2) {
   Value steps = node.iota(DimSize(static_cast<int64_t>(*size)), builder.getF64Type());
   double period = std::max(1.0, isPeriodic ? *size : *size - 1);
   Value angle = node.withNumber(Kind::mul, steps, 6.283185307179586 / period);
-  Value window = node.withNumber(
-      Kind::add, node.withNumber(Kind::mul, node.elementwise(Kind::cos, {angle}), -a1), a0);
+  Value window = node.withNumber(Kind::add, node.withNumber(Kind::mul, node.elementwise(Kind::cos, {angle}), -a1), a0);
   if (a2 != 0) {
     Value second = node.elementwise(Kind::cos, {node.withNumber(Kind::mul, angle, 2.0)});
     window = node.elementwise(Kind::add, {window, node.withNumber(Kind::mul, second, a2)});
@@ -172,11 +171,11 @@ static Value makeTriangles(NodeContext &node, const MelBins &bins, int64_t bands
   Value isRising = both(node.elementwise(Kind::ge, {bin, lower}), node.elementwise(Kind::le, {bin, center}));
   Value isFalling = both(node.elementwise(Kind::ge, {bin, center}), node.elementwise(Kind::lt, {bin, higher}));
   // A triangle without a rising side begins at its peak.
-  Value rising = node.elementwise(Kind::div, {node.elementwise(Kind::sub, {bin, lower}),
-                                              node.withNumber(Kind::max, width, 1.0)});
+  Value rising =
+      node.elementwise(Kind::div, {node.elementwise(Kind::sub, {bin, lower}), node.withNumber(Kind::max, width, 1.0)});
   rising = node.elementwise(Kind::select, {node.withNumber(Kind::eq, width, 0.0), node.constant(1.0, f32), rising});
-  Value falling = node.elementwise(Kind::div, {node.elementwise(Kind::sub, {higher, bin}),
-                                               node.withNumber(Kind::max, fall, 1.0)});
+  Value falling =
+      node.elementwise(Kind::div, {node.elementwise(Kind::sub, {higher, bin}), node.withNumber(Kind::max, fall, 1.0)});
   Value rest = node.elementwise(Kind::select, {isRising, rising, node.constant(0.0, f32)});
   return node.elementwise(Kind::select, {isFalling, falling, rest});
 }

@@ -32,8 +32,8 @@ static Value makeLikelihoodLoss(NodeContext &node, Value probabilities, Value ta
   Value wanted = node.reshape(target, expanded);
   Value isPicked = node.elementwise(Kind::eq, {wanted, classes});
   if (hasIgnored)
-    isPicked = node.elementwise(
-        Kind::logical_and, {isPicked, node.withNumber(Kind::ne, wanted, static_cast<double>(ignored))});
+    isPicked = node.elementwise(Kind::logical_and,
+                                {isPicked, node.withNumber(Kind::ne, wanted, static_cast<double>(ignored))});
   Value weight = node.constant(1.0, element);
   if (node.hasInput(weightInput)) {
     Sizes perClass(sizes.size(), DimSize(1));
@@ -72,6 +72,6 @@ static void importCrossEntropyLoss(NodeContext &node) {
 }
 
 void partita::import::addLossOps(OpTable &table) {
-  table.insert({{"NegativeLogLikelihoodLoss", importLikelihoodLoss},
-                {"SoftmaxCrossEntropyLoss", importCrossEntropyLoss}});
+  table.insert(
+      {{"NegativeLogLikelihoodLoss", importLikelihoodLoss}, {"SoftmaxCrossEntropyLoss", importCrossEntropyLoss}});
 }

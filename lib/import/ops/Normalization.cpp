@@ -28,8 +28,8 @@ static void setStatistics(NodeContext &node, Value x, int64_t axis, double epsil
   Value variance = makeMean(node, node.elementwise(ElementwiseKind::mul, {centered, centered}), axes, true);
   node.setResult(1, mean);
   if (node.hasResult(2))
-    node.setResult(2, node.elementwise(ElementwiseKind::rsqrt,
-                                       {node.withNumber(ElementwiseKind::add, variance, epsilon)}));
+    node.setResult(
+        2, node.elementwise(ElementwiseKind::rsqrt, {node.withNumber(ElementwiseKind::add, variance, epsilon)}));
 }
 
 /// scale or bias with the shape of the normalised dims.

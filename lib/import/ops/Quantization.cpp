@@ -109,7 +109,8 @@ static void importDequantize(NodeContext &node) {
   q = node.reshape(q, layout->data);
   zeroPoint = zeroPoint ? node.reshape(zeroPoint, layout->parameters) : Value();
   bool isFloat = q && isa<FloatType>(elementOf(q));
-  Value number = isFloat ? node.cast(q, elementOf(scale)) : node.cast(removeZeroPoint(node, q, zeroPoint), elementOf(scale));
+  Value number =
+      isFloat ? node.cast(q, elementOf(scale)) : node.cast(removeZeroPoint(node, q, zeroPoint), elementOf(scale));
   if (isFloat && zeroPoint)
     number = node.elementwise(Kind::sub, {number, node.cast(zeroPoint, elementOf(scale))});
   Value result = node.elementwise(Kind::mul, {number, node.reshape(scale, layout->parameters)});

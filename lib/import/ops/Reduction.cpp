@@ -81,8 +81,8 @@ static Value makeLogSumExp(NodeContext &node, const Reduction &from) {
   Value zero = most ? node.constant(0.0, llvm::cast<RankedTensorType>(most.getType()).getElementType()) : Value();
   most = node.elementwise(ElementwiseKind::select, {isInfinite, zero, most});
   Value shifted = node.elementwise(ElementwiseKind::exp, {node.elementwise(ElementwiseKind::sub, {from.x, most})});
-  Value sum = node.elementwise(ElementwiseKind::log,
-                               {node.reduce(ReduceKind::sum, shifted, from.axes, from.keepDims, "sum")});
+  Value sum =
+      node.elementwise(ElementwiseKind::log, {node.reduce(ReduceKind::sum, shifted, from.axes, from.keepDims, "sum")});
   return node.elementwise(ElementwiseKind::add, {sum, sum ? node.reshape(most, node.sizesOf(sum)) : Value()});
 }
 
@@ -143,8 +143,8 @@ static void importMeanVarianceNorm(NodeContext &node) {
   Value centered = node.elementwise(ElementwiseKind::sub, {x, makeMean(node, x, axes, true)});
   Value square = node.elementwise(ElementwiseKind::mul, {centered, centered});
   Value deviation = node.elementwise(ElementwiseKind::sqrt, {makeMean(node, square, axes, true)});
-  node.setResult(0, node.elementwise(ElementwiseKind::div,
-                                     {centered, node.withNumber(ElementwiseKind::add, deviation, 1e-9)}));
+  node.setResult(
+      0, node.elementwise(ElementwiseKind::div, {centered, node.withNumber(ElementwiseKind::add, deviation, 1e-9)}));
 }
 
 template <bool isMean> static void importGlobalPool(NodeContext &node) {

@@ -94,9 +94,9 @@ static void importSoftmax(NodeContext &node) {
     return;
   if (!isa<FloatType>(elementOf(flat->value)))
     return node.failOp("its input is not a float tensor");
-  Value result = node.finish(SoftmaxOp::create(node.getSession().getBuilder(), node.getLocation(),
-                                               flat->value.getType(), node.partName("softmax"), flat->value,
-                                               flat->axis));
+  Value result =
+      node.finish(SoftmaxOp::create(node.getSession().getBuilder(), node.getLocation(), flat->value.getType(),
+                                    node.partName("softmax"), flat->value, flat->axis));
   node.setResult(0, node.reshape(result, flat->sizes));
 }
 
@@ -112,8 +112,8 @@ static void importHardmax(NodeContext &node) {
     return;
   Sizes sizes = node.sizesOf(flat->value);
   Value place = makeArgReduction(node, flat->value, flat->axis, true, false);
-  Value positions = makePositions(node, sizes[flat->axis], flat->axis, static_cast<int64_t>(sizes.size()),
-                                  signed64(node));
+  Value positions =
+      makePositions(node, sizes[flat->axis], flat->axis, static_cast<int64_t>(sizes.size()), signed64(node));
   Value isPlace = node.elementwise(Kind::eq, {positions, place});
   node.setResult(0, node.reshape(node.cast(isPlace, elementOf(flat->value)), flat->sizes));
 }
