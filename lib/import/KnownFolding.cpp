@@ -37,7 +37,7 @@ static std::vector<int64_t> widerShape(const Known &a, const Known &b) {
 using Pairwise = std::optional<DimSize> (*)(const DimSize &a, const DimSize &b);
 
 template <Pairwise function, bool isComparison = false>
-static std::optional<Known> foldPairwise(NodeContext &node, const Operands &in) {
+static std::optional<Known> foldPairwise(NodeContext &, const Operands &in) {
   auto pairs = in.size() == 2 ? pairUp(*in[0], *in[1]) : std::nullopt;
   if (!pairs)
     return std::nullopt;
@@ -63,35 +63,51 @@ static std::optional<DimSize> divide(const DimSize &a, const DimSize &b) {
   return divideExactly(a, b);
 }
 
+namespace {
+struct Range {
+  int64_t least = 0, greatest = 0;
+};
+} // namespace
+
+/// What the size can be, if both ends can be computed with.
+static std::optional<Range> findRange(const DimSize &size) {
+  std::optional<int64_t> least = size.minimum(), greatest = size.maximum();
+  return isInRange(size) && least && greatest ? std::optional(Range{*least, *greatest}) : std::nullopt;
+}
+
 static std::optional<DimSize> selectLess(const DimSize &a, const DimSize &b) {
-  if (!isInRange(a) || !isInRange(b))
+  std::optional<Range> first = findRange(a), second = findRange(b);
+  if (!first || !second)
     return std::nullopt;
-  return *a.maximum() <= *b.minimum()   ? std::optional<DimSize>(a)
-         : *b.maximum() <= *a.minimum() ? std::optional<DimSize>(b)
-                                        : std::nullopt;
+  return first->greatest <= second->least   ? std::optional<DimSize>(a)
+         : second->greatest <= first->least ? std::optional<DimSize>(b)
+                                            : std::nullopt;
 }
 
 static std::optional<DimSize> selectMore(const DimSize &a, const DimSize &b) {
-  if (!isInRange(a) || !isInRange(b))
+  std::optional<Range> first = findRange(a), second = findRange(b);
+  if (!first || !second)
     return std::nullopt;
-  return *a.minimum() >= *b.maximum()   ? std::optional<DimSize>(a)
-         : *b.minimum() >= *a.maximum() ? std::optional<DimSize>(b)
-                                        : std::nullopt;
+  return first->least >= second->greatest   ? std::optional<DimSize>(a)
+         : second->least >= first->greatest ? std::optional<DimSize>(b)
+                                            : std::nullopt;
 }
 
 static std::optional<DimSize> isEqual(const DimSize &a, const DimSize &b) {
   if (a == b)
     return DimSize(1);
-  bool isApart = isInRange(a) && isInRange(b) && (*a.maximum() < *b.minimum() || *b.maximum() < *a.minimum());
+  std::optional<Range> first = findRange(a), second = findRange(b);
+  bool isApart = first && second && (first->greatest < second->least || second->greatest < first->least);
   return isApart || (a.isStatic() && b.isStatic()) ? std::optional<DimSize>(DimSize(0)) : std::nullopt;
 }
 
 static std::optional<DimSize> isLess(const DimSize &a, const DimSize &b) {
-  if (!isInRange(a) || !isInRange(b))
+  std::optional<Range> first = findRange(a), second = findRange(b);
+  if (!first || !second)
     return std::nullopt;
-  if (*a.maximum() < *b.minimum())
+  if (first->greatest < second->least)
     return DimSize(1);
-  return *a.minimum() >= *b.maximum() ? std::optional<DimSize>(DimSize(0)) : std::nullopt;
+  return first->least >= second->greatest ? std::optional<DimSize>(DimSize(0)) : std::nullopt;
 }
 
 static std::optional<DimSize> isGreater(const DimSize &a, const DimSize &b) { return isLess(b, a); }
@@ -123,10 +139,12 @@ static std::optional<Known> foldCast(NodeContext &node, const Operands &in) {
   Type element = node.getSession().getElementType(static_cast<int32_t>(node.getInteger("to", 0)));
   if (!element || (!element.isSignedInteger(64) && !element.isSignedInteger(32)))
     return std::nullopt;
-  for (const DimSize &size : in[0]->elements)
-    if (!isInRange(size) ||
-        (element.isSignedInteger(32) && (!llvm::isInt<32>(*size.minimum()) || !llvm::isInt<32>(*size.maximum()))))
+  for (const DimSize &size : in[0]->elements) {
+    std::optional<Range> range = findRange(size);
+    if (!range ||
+        (element.isSignedInteger(32) && (!llvm::isInt<32>(range->least) || !llvm::isInt<32>(range->greatest))))
       return std::nullopt;
+  }
   Known result = *in[0];
   result.element = element;
   return result;

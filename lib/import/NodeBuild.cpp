@@ -22,7 +22,7 @@ Sizes NodeContext::sizesOf(Value value) {
 RankedTensorType NodeContext::makeType(const Sizes &sizes, Type element) {
   bool fits = true;
   for (const DimSize &size : sizes)
-    fits &= isInRange(size) && *size.minimum() >= 0;
+    fits &= isInRange(size) && size.minimum().value_or(-1) >= 0;
   RankedTensorType type = fits ? getTensorType(sizes, element) : RankedTensorType();
   std::optional<int64_t> elements = type ? getBoundElements(type) : std::nullopt;
   if (elements && *elements <= largestSize)
@@ -268,7 +268,7 @@ Value NodeContext::gather(Value table, Value indices, int64_t axis, llvm::String
   return finish(GatherOp::create(session.getBuilder(), location, type, partName(part), table, indices, axis));
 }
 
-Value NodeContext::iota(DimSize count, Type element, llvm::StringRef part) {
+Value NodeContext::iota(const DimSize &count, Type element, llvm::StringRef part) {
   RankedTensorType type = makeType({count}, element);
   return type ? finish(IotaOp::create(session.getBuilder(), location, type, partName(part), 0)) : Value();
 }

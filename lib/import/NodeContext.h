@@ -95,7 +95,7 @@ public:
   mlir::Value reduce(graph::ReduceKind kind, mlir::Value value, llvm::ArrayRef<int64_t> dims, bool keepDims,
                      llvm::StringRef part = "reduce");
   mlir::Value gather(mlir::Value table, mlir::Value indices, int64_t axis, llvm::StringRef part = "gather");
-  mlir::Value iota(DimSize count, mlir::Type element, llvm::StringRef part = "iota");
+  mlir::Value iota(const DimSize &count, mlir::Type element, llvm::StringRef part = "iota");
   mlir::Value contract(mlir::Value lhs, mlir::Value rhs, const std::string &spec, llvm::StringRef part = "matmul");
   /// The shape that operands of these shapes have together (ONNX's multidirectional broadcasting).
   std::optional<Sizes> broadcastSizes(llvm::ArrayRef<Sizes> shapes);

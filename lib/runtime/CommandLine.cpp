@@ -16,12 +16,12 @@ struct OptionText {
   const char *name, *value, *text;
 };
 constexpr OptionText optionTexts[] = {
-    {"--input", "NAME=x.npy", "value of an input; its shape sets the symbolic dimensions"},
+    {"--input", "NAME=x.npy", "value of an input (or .safetensors); its shape sets the symbolic dimensions"},
     {"--output", "DIR", "store the outputs as .npy (bf16, f8: .safetensors); outputs.json maps names to files"},
     {"--random-inputs", nullptr, "seeded random values for inputs that are not given"},
     {"--seed", "N", "of the random inputs (default 0)"},
     {"--bench", "N", "run N steps, print latency and memory beside what was predicted"},
-    {"--weights", "FILE", "file with the weights, or a folder of such files"},
+    {"--weights", "FILE", "file with the weights, or a folder of such files; a .safetensors file gives them by name"},
     {"--transport", "local", "how ranks communicate; local: as threads of this process"},
     {"--threads", "N", "threads per rank (default: cores / ranks)"},
     {"--profile", "F", "write a trace for Perfetto"},

@@ -5,6 +5,7 @@
 
 #include "CommandLine.h"
 #include "Report.h"
+#include "partita/runtime/Safetensors.h"
 #include "partita/runtime/SmallFloat.h"
 #include "partita/runtime/Weights.h"
 
@@ -31,7 +32,7 @@ std::shared_ptr<std::vector<char>> allocate(TensorView &tensor) {
   return memory;
 }
 
-// .npy has no bf16 and no 8-bit floats: their inputs are given as f32 and rounded here.
+// .npy has no bf16 and no 8-bit floats: inputs that are not given as .safetensors are given as f32 and rounded here.
 void roundToSmall(ElementType type, TensorView &tensor) {
   TensorView rounded{type, tensor.shape, nullptr, nullptr};
   auto memory = allocate(rounded);
@@ -56,7 +57,8 @@ bool readInputs(const Image &image, const CommandLine &options, std::vector<Tens
         error += " '" + input.name + "'";
       return false;
     }
-    if (!readNpy(path, inputs[index], error))
+    if (!(isSafetensors(path) ? readSafetensors(path, name, inputs[index], error)
+                              : readNpy(path, inputs[index], error)))
       return false;
     ElementType type = image.inputs[index].elementType;
     if (isSmallFloat(type) && inputs[index].elementType == ElementType::f32)

@@ -214,22 +214,4 @@ bool writeNpy(const std::string &path, const TensorView &tensor, std::string &er
   return writeFile(path, {{header.data(), header.size()}, {tensor.data, bytes}}, error);
 }
 
-bool writeSafetensors(const std::string &path, const std::string &name, const TensorView &tensor, std::string &error) {
-  const char *type = tensor.elementType == ElementType::bf16       ? "BF16"
-                     : tensor.elementType == ElementType::f8E4M3FN ? "F8_E4M3"
-                     : tensor.elementType == ElementType::f8E5M2   ? "F8_E5M2"
-                                                                   : "U8"; // The bits of a type it does not know.
-  std::string shape;
-  for (int64_t extent : tensor.shape)
-    shape += (shape.empty() ? "" : ",") + std::to_string(extent);
-  uint64_t bytes = uint64_t(elementCount(tensor.shape) * elementBytes(tensor.elementType));
-  std::string header = "{" + quoteJson(name) + ":{\"dtype\":\"" + type + "\",\"shape\":[" + shape +
-                       "],\"data_offsets\":[0," + std::to_string(bytes) + "]}}";
-  header.resize((header.size() + 7) / 8 * 8, ' ');
-  std::string length;
-  for (int shift = 0; shift < 64; shift += 8)
-    length += char(uint64_t(header.size()) >> shift & 0xff);
-  return writeFile(path, {{length.data(), 8}, {header.data(), header.size()}, {tensor.data, bytes}}, error);
-}
-
 } // namespace partita::runtime

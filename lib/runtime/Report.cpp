@@ -2,6 +2,7 @@
 //
 // Reports of an executable.
 #include "Report.h"
+#include "partita/runtime/Safetensors.h"
 
 #include <algorithm>
 #include <cerrno>

@@ -2,6 +2,7 @@
 //
 // Finding, checking and loading weights.
 #include "partita/runtime/Weights.h"
+#include "partita/runtime/Safetensors.h"
 #include "partita/runtime/SmallFloat.h"
 
 #include <algorithm>
@@ -95,7 +96,45 @@ void drawElement(ElementType type, uint64_t key, int64_t index, double scale, vo
   std::memcpy(element, &integer, size_t(elementBytes(type))); // Little-endian: the low bytes.
 }
 
+bool WeightFiles::openByName(const Image &image, const std::string &path, std::string &error) {
+  files.push_back(std::make_unique<MappedFile>());
+  std::vector<StoredTensor> tensors;
+  if (!files[0]->open(path, error) || !parseSafetensors(files[0]->data(), files[0]->size(), path, tensors, error))
+    return false;
+  std::map<std::string, const TensorView *> byName;
+  for (const StoredTensor &tensor : tensors)
+    byName[tensor.name] = &tensor.view;
+  for (const Weight &weight : image.weights) {
+    if (weight.source == WeightSource::constant)
+      continue;
+    const Layout &layout = image.stages[size_t(weight.stage)].buffers[size_t(weight.buffer)].layout;
+    std::vector<int64_t> shape = weight.fileShape;
+    for (size_t d = shape.size(); weight.source == WeightSource::generated && d < layout.dimensions.size(); ++d)
+      shape.push_back(layout.dimensions[d].extent.constant);
+    auto found = byName.find(weight.name);
+    bool fits =
+        found != byName.end() && found->second->elementType == layout.elementType && found->second->shape == shape;
+    if (!fits) {
+      error = "E-WEIGHTS-MISMATCH: '" + path + "' has " +
+              (found == byName.end() ? "no tensor"
+                                     : describeTensor(found->second->elementType, found->second->shape) + " as") +
+              " '" + weight.name + "', the program needs " + describeTensor(layout.elementType, shape);
+      return false;
+    }
+    offsets[weight.name] = uint64_t(static_cast<const char *>(found->second->data) - files[0]->data());
+  }
+  return true;
+}
+
+WeightFiles::Place WeightFiles::findPlace(const Weight &weight) const {
+  if (auto found = offsets.find(weight.name); found != offsets.end())
+    return {0, found->second};
+  return weight.source == WeightSource::file ? Place{weight.file, weight.offset} : Place{};
+}
+
 bool WeightFiles::open(const Image &image, const std::string &given, const std::string &folder, std::string &error) {
+  if (isSafetensors(given))
+    return openByName(image, given, error);
   for (size_t i = 0; i < image.files.size(); ++i) {
     const WeightFile &expected = image.files[i];
     std::string path = locate(image, expected, given, folder);
@@ -137,7 +176,9 @@ void draw(const Weight &weight, ElementType type, const Box &global, const Box &
 }
 
 // In the coordinates of the global tensor, the tensor in the file begins at -start.
-Box fileBox(const Weight &weight) {
+Box fileBox(const Weight &weight, const Box &global) {
+  if (weight.source == WeightSource::generated)
+    return global; // Comes from a file after all, by name.
   Box box;
   for (size_t d = 0; d < weight.fileShape.size(); ++d) {
     int64_t start = weight.start.empty() ? 0 : weight.start[d];
@@ -154,9 +195,10 @@ constexpr uint64_t bufferAlignment = 64;
 } // namespace
 
 const char *WeightFiles::find(const Weight &weight, ElementType type, const Box &global, const Box &box) const {
-  if (weight.source != WeightSource::file || boxElements(box) == 0)
+  Place found = findPlace(weight);
+  if (found.file < 0 || boxElements(box) == 0)
     return nullptr;
-  Box inFile = fileBox(weight);
+  Box inFile = fileBox(weight, global);
   int64_t offset = 0, stride = elementBytes(type);
   // From the last dim on: below one that the box cuts, all others must be single indices.
   bool isCut = false;
@@ -167,7 +209,7 @@ const char *WeightFiles::find(const Weight &weight, ElementType type, const Box 
     offset += (box[d].begin - inFile[d].begin) * stride;
     stride *= inFile[d].length();
   }
-  const char *place = files[size_t(weight.file)]->data() + weight.offset + offset;
+  const char *place = files[size_t(found.file)]->data() + found.offset + offset;
   return reinterpret_cast<uintptr_t>(place) % bufferAlignment == 0 ? place : nullptr;
 }
 
@@ -176,25 +218,26 @@ void WeightFiles::load(const Weight &weight, ElementType type, const Box &global
   int64_t bytes = elementBytes(type);
   if (boxElements(box) == 0)
     return;
-  if (weight.source == WeightSource::generated)
-    return draw(weight, type, global, box, static_cast<char *>(destination));
   if (weight.source == WeightSource::constant)
     return copyRegion(bytes, box, {weight.data.data(), global}, destination, box);
-  Box inFile = fileBox(weight);
-  const MappedFile &file = *files[size_t(weight.file)];
+  Place place = findPlace(weight);
+  if (place.file < 0)
+    return draw(weight, type, global, box, static_cast<char *>(destination));
+  Box inFile = fileBox(weight, global);
+  const MappedFile &file = *files[size_t(place.file)];
   if (box.empty()) {
-    std::memcpy(destination, file.data() + weight.offset, size_t(bytes));
+    std::memcpy(destination, file.data() + place.offset, size_t(bytes));
     return;
   }
   // Block by block, so that a tensor larger than memory passes through: a block is some indices of the first dim.
-  int64_t rowBytes = std::max<int64_t>(1, int64_t(weight.bytes) / std::max<int64_t>(1, inFile[0].length()));
+  int64_t rowBytes = boxElements(inFile) / inFile[0].length() * bytes;
   int64_t boxRowBytes = boxElements(box) / box[0].length() * bytes, step = std::max<int64_t>(1, blockBytes / rowBytes);
   for (int64_t begin = box[0].begin; begin < box[0].end; begin += step) {
     Box block = box;
     block[0] = {begin, std::min(box[0].end, begin + step)};
-    copyRegion(bytes, block, {file.data() + weight.offset, inFile},
+    copyRegion(bytes, block, {file.data() + place.offset, inFile},
                static_cast<char *>(destination) + (begin - box[0].begin) * boxRowBytes, block);
-    file.drop(weight.offset + uint64_t((begin - inFile[0].begin) * rowBytes), uint64_t(block[0].length() * rowBytes));
+    file.drop(place.offset + uint64_t((begin - inFile[0].begin) * rowBytes), uint64_t(block[0].length() * rowBytes));
   }
 }
 

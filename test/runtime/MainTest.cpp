@@ -4,6 +4,7 @@
 #include "partita/runtime/Main.h"
 #include "ImageBuilder.h"
 #include "partita/runtime/Library.h"
+#include "partita/runtime/Safetensors.h"
 #include "partita/runtime/Weights.h"
 
 #include <cstring>
@@ -176,6 +177,42 @@ TEST_F(MainTest, ChecksItsWeights) {
     EXPECT_EQ(call({"--bench", "1", "--weights", folder + "/wrong.bin"}), 1);
     EXPECT_NE(err.find("E-WEIGHTS-MISMATCH"), std::string::npos) << err;
   }
+}
+
+TEST_F(MainTest, TakesWeightsAndInputsByName) {
+  std::string error, path = folder + "/w.safetensors", input = folder + "/x.safetensors";
+  const float values[7] = {-1, -1, 5, 6, 7, 8, -1}, x[4] = {1, 2, 3, 4};
+  ASSERT_TRUE(writeSafetensors(input, "any", {ElementType::f32, {1, 4}, x, nullptr}, error)) << error;
+  auto run = [&] { return call({"--input", "x=" + input, "--weights", path, "--output", folder + "/out"}); };
+  auto expectScaled = [&](const std::vector<float> &expected) {
+    TensorView y;
+    ASSERT_TRUE(readNpy(folder + "/out/y_x_w.npy", y, error)) << error;
+    EXPECT_EQ(floatsOf(y), expected);
+  };
+  // The weight is the middle of a tensor of the model's file, which is not needed any more.
+  useFile(folder + "/w.bin");
+  std::filesystem::remove(folder + "/w.bin");
+  ASSERT_TRUE(writeSafetensors(path, "w", {ElementType::f32, {7}, values, nullptr}, error)) << error;
+  ASSERT_EQ(run(), 0) << err;
+  expectScaled({5, 12, 21, 32});
+  // Another shape, another type, another name.
+  const TensorView wrong[] = {{ElementType::f32, {6}, values, nullptr}, {ElementType::si32, {7}, values, nullptr}};
+  for (const TensorView &tensor : wrong) {
+    ASSERT_TRUE(writeSafetensors(path, "w", tensor, error)) << error;
+    EXPECT_EQ(run(), 1);
+    EXPECT_NE(err.find("E-WEIGHTS-MISMATCH"), std::string::npos) << err;
+    EXPECT_NE(err.find("as 'w', the program needs f32[7]"), std::string::npos) << err;
+  }
+  ASSERT_TRUE(writeSafetensors(path, "v", {ElementType::f32, {7}, values, nullptr}, error)) << error;
+  EXPECT_EQ(run(), 1);
+  EXPECT_NE(err.find("has no tensor 'w'"), std::string::npos) << err;
+  // A model without weights gets them after all.
+  image = scaleImage();
+  image.weights[0].source = WeightSource::generated;
+  image.weights[0].data.clear();
+  ASSERT_TRUE(writeSafetensors(path, "w", {ElementType::f32, {4}, values + 2, nullptr}, error)) << error;
+  ASSERT_EQ(run(), 0) << err;
+  expectScaled({5, 12, 21, 32});
 }
 
 TEST_F(MainTest, GeneratedWeightsDoNotDependOnTheSplit) {

@@ -133,21 +133,4 @@ TEST(Npy, SurvivesDamage) {
   }
 }
 
-TEST(Npy, SafetensorsCarryBf16) {
-  std::string path = testing::TempDir() + "partita-" + std::to_string(getpid()) + ".safetensors", error;
-  const uint16_t bits[2] = {0x3f80, 0x4000};
-  ASSERT_TRUE(writeSafetensors(path, "a\"b", {ElementType::bf16, {1, 2}, bits, nullptr}, error)) << error;
-  std::ifstream file(path, std::ios::binary);
-  std::string bytes((std::istreambuf_iterator<char>(file)), {});
-  uint64_t length;
-  std::memcpy(&length, bytes.data(), 8);
-  EXPECT_EQ(length % 8, 0u);
-  ASSERT_EQ(bytes.size(), 8 + length + 4);
-  std::string expected = "{\"a\\\"b\":{\"dtype\":\"BF16\",\"shape\":[1,2],\"data_offsets\":[0,4]}}";
-  expected.resize(size_t(length), ' ');
-  EXPECT_EQ(bytes.substr(8, size_t(length)), expected);
-  EXPECT_EQ(std::memcmp(bytes.data() + 8 + length, bits, 4), 0);
-  unlink(path.c_str());
-}
-
 } // namespace

@@ -63,9 +63,6 @@ std::string npyHeader(ElementType type, const std::vector<int64_t> &shape);
 /// Writes the tensor as .npy. 4-bit integers are written as 8-bit ones.
 bool writeNpy(const std::string &path, const TensorView &tensor, std::string &error);
 
-/// Writes one tensor as .safetensors, for the types that .npy cannot hold.
-bool writeSafetensors(const std::string &path, const std::string &name, const TensorView &tensor, std::string &error);
-
 /// Writes a file under a temporary name and renames it.
 bool writeFile(const std::string &path, std::initializer_list<std::pair<const void *, uint64_t>> pieces,
                std::string &error);

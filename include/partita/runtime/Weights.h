@@ -6,12 +6,16 @@
 // Worked example: w[4, 16] of f32 at byte 128 of "m.onnx". Split by rows over two ranks, rank 1 reads rows
 // [2, 4) at byte 256 of the map, and memory holds only the pages that a step touches. Split by columns, it
 // copies four rows of [8, 16) into its arena. With --weights other.onnx the same bytes come from there, if
-// its size and the checksum of its tensor table agree with what the program was compiled with.
+// its size and the checksum of its tensor table agree with what the program was compiled with. With --weights
+// other.safetensors the tensor named "w" comes from there, if its type and shape agree; so do weights that
+// the model did not have and that are drawn otherwise.
 #ifndef PARTITA_RUNTIME_WEIGHTS_H
 #define PARTITA_RUNTIME_WEIGHTS_H
 
 #include "partita/runtime/Box.h"
 #include "partita/runtime/Npy.h"
+
+#include <map>
 
 namespace partita::runtime {
 
@@ -30,9 +34,10 @@ uint64_t drawingKey(uint64_t seed, const std::string &name);
 
 class WeightFiles {
 public:
-  /// Maps and checks every file of the image: at `given` if that is not empty (a file, or a folder with
-  /// files of the recorded names), else in `folder`, else at the recorded path. Errors: E-BAD-FILE when
-  /// a file is nowhere, E-WEIGHTS-MISMATCH when it is not the one the program was compiled with.
+  /// Maps and checks every file of the image: at `given` if that is not empty (a file, a folder with files
+  /// of the recorded names, or a .safetensors file with all weights), else in `folder`, else at the recorded
+  /// path. Errors: E-BAD-FILE when a file is nowhere, E-WEIGHTS-MISMATCH when it is not the one the program
+  /// was compiled with or lacks a tensor.
   bool open(const Image &image, const std::string &given, const std::string &folder, std::string &error);
 
   /// Where `box` lies in a mapped file, dense and row-major: null if it is not in one piece there or not at
@@ -44,6 +49,15 @@ public:
 
 private:
   std::vector<std::unique_ptr<MappedFile>> files;
+  std::map<std::string, uint64_t> offsets; // Of a .safetensors file, which is then the only one: by name.
+
+  /// Where a weight begins, and in which file; file -1: in none.
+  struct Place {
+    int64_t file = -1;
+    uint64_t offset = 0;
+  };
+  Place findPlace(const Weight &weight) const;
+  bool openByName(const Image &image, const std::string &path, std::string &error);
 };
 
 } // namespace partita::runtime
