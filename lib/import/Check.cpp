@@ -24,17 +24,18 @@ CheckLog::CheckLog(const onnx::Graph &graph) {
 }
 
 void CheckLog::beginNode(const std::string &name, const onnx::Node &node) {
-  current = CheckedNode{name, node.op_type(), node.domain(), CheckedNode::Imported};
-  problemsBefore = problems.size();
+  open.push_back({{name, node.op_type(), node.domain(), CheckedNode::Imported}, problems.size()});
 }
 
 void CheckLog::endNode(bool hasFailed) {
-  if (problems.size() != problemsBefore)
-    current->state = CheckedNode::Refused;
+  OpenNode ended = std::move(open.back());
+  open.pop_back();
+  outermost += open.empty();
+  if (problems.size() != ended.problemsBefore)
+    ended.node.state = CheckedNode::Refused;
   else if (hasFailed)
-    current->state = CheckedNode::Skipped;
-  nodes.push_back(*current);
-  current.reset();
+    ended.node.state = CheckedNode::Skipped;
+  nodes.push_back(std::move(ended.node));
 }
 
 DimSize CheckLog::assume(const std::string &dim) {
@@ -86,7 +87,7 @@ static void importAll(const ModelFile &file, ModuleOp module, const ImportOption
   check.problems = std::move(log.problems);
   check.nodes = std::move(log.nodes);
   check.assumedDims = std::move(log.assumedDims);
-  check.unusedNodes = graph.node_size() - static_cast<int64_t>(check.nodes.size());
+  check.unusedNodes = graph.node_size() - log.countOutermost();
 }
 
 ModelCheck partita::import::checkOnnx(MLIRContext &context, llvm::StringRef path, const ImportOptions &options) {

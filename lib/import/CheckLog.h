@@ -26,7 +26,7 @@ public:
   explicit CheckLog(const onnx::Graph &graph);
 
   void addProblem(ImportProblem problem) { problems.push_back(std::move(problem)); }
-  /// Problems reported from now on belong to this node.
+  /// Problems reported from now on belong to this node; nodes of its body may follow before it ends.
   void beginNode(const std::string &name, const onnx::Node &node);
   /// `hasFailed`: also where a result that it reads is not known.
   void endNode(bool hasFailed);
@@ -41,14 +41,21 @@ public:
   std::vector<CheckedNode> nodes;
   std::vector<std::string> assumedDims;
 
+  /// The innermost node that has begun, or null.
+  const CheckedNode *getCurrent() const { return open.empty() ? nullptr : &open.back().node; }
+  /// Nodes of the outermost graph.
+  int64_t countOutermost() const { return outermost; }
+
 private:
+  struct OpenNode {
+    CheckedNode node;
+    size_t problemsBefore;
+  };
+
   std::map<std::string, const onnx::ValueInfo *> declared;
   std::map<std::string, DimSize> dims;
-  size_t problemsBefore = 0;
-  std::optional<CheckedNode> current;
-
-public:
-  const std::optional<CheckedNode> &getCurrent() const { return current; }
+  std::vector<OpenNode> open;
+  int64_t outermost = 0;
 };
 
 } // namespace partita::import

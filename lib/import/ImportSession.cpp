@@ -38,9 +38,8 @@ Location ImportSession::getLocation(llvm::StringRef name) {
 void ImportSession::report(Location location, PartitaError error) {
   ++problems;
   if (log) {
-    const std::optional<CheckedNode> &node = log->getCurrent();
     ImportProblem problem{error.code, error.message, "", "", "", std::move(error.notes)};
-    if (node)
+    if (const CheckedNode *node = log->getCurrent())
       std::tie(problem.node, problem.type, problem.domain) = std::tie(node->name, node->type, node->domain);
     return log->addProblem(std::move(problem));
   }

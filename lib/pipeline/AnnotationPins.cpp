@@ -54,6 +54,8 @@ public:
         if (llvm::Error error = addSharding(node, sharding, *grid, answer))
           return error;
     for (const auto &[op, loops] : cuts) {
+      if (llvm::Error error = checkAxes(op, loops))
+        return error;
       std::vector<std::string> entries;
       for (const auto &[loop, axes] : loops)
         entries.push_back(loop + "=" + axes);
@@ -80,6 +82,20 @@ private:
       glob += letter;
     }
     return glob;
+  }
+
+  /// An axis cuts one loop of an op.
+  static llvm::Error checkAxes(Operation *op, const std::map<std::string, std::string> &loops) {
+    std::map<std::string, std::string> loopOfAxis;
+    for (const auto &[loop, text] : loops) {
+      SmallVector<StringRef> axes;
+      StringRef(text).split(axes, '+');
+      for (StringRef axis : axes)
+        if (auto [known, isNew] = loopOfAxis.emplace(axis.str(), loop); !isNew && axis != "none")
+          return makeError("E-ANNOTATION", "'" + getModelName(op) + "' would be split along '" + known->second +
+                                               "' and '" + loop + "' over the same devices");
+    }
+    return llvm::Error::success();
   }
 
   /// The axes by which each dim is cut, if the sharding is one of this grid.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===- AnnotationsTest.cpp - Shardings in ONNX files, read and written ---------===//
-#include "TestFiles.h"
 #include "partita/import/Annotations.h"
+#include "TestFiles.h"
 
 #include "gtest/gtest.h"
 
