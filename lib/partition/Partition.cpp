@@ -108,8 +108,11 @@ private:
       return op->emitError("E-PLAN: the op has no complete partita_plan.reshards");
     SmallVector<Value> operands;
     for (auto [operand, entry] : llvm::zip(op->getOperands(), reshards)) {
-      Value local =
-          isa<RankedTensorType>(operand.getType()) ? readOperand(op, operand, entry, stage) : scalars.lookup(operand);
+      bool isTensor = isa<RankedTensorType>(operand.getType());
+      if (!isTensor && !scalars.contains(operand))
+        return op->emitError() << "E-PLAN: an operand of type " << operand.getType()
+                               << " comes from outside; arguments of a model are ranked tensors";
+      Value local = isTensor ? readOperand(op, operand, entry, stage) : scalars.lookup(operand);
       if (!local)
         return failure();
       operands.push_back(local);

@@ -44,6 +44,9 @@ std::string compressNames(const std::vector<std::string> &names) {
   return first.prefix + "[" + list + "]" + first.suffix;
 }
 
+/// Bytes of all names of one pattern; 100,000 layers stay far below.
+static constexpr uint64_t kLargestExpansion = uint64_t(1) << 26;
+
 std::vector<std::string> expandNames(StringRef pattern) {
   size_t open = pattern.find('['), close = pattern.find(']', open);
   if (open == StringRef::npos || close == StringRef::npos)
@@ -58,10 +61,12 @@ std::vector<std::string> expandNames(StringRef pattern) {
       return {pattern.str()};
     if (high.empty())
       last = first;
-    if (last < first || last - first >= 1000000)
+    // A short text must not stand for more names than memory holds.
+    uint64_t most = kLargestExpansion / (pattern.size() + 20);
+    if (last < first || last - first >= most - std::min<uint64_t>(names.size(), most))
       return {pattern.str()};
-    for (uint64_t number = first; number <= last; ++number)
-      names.push_back((pattern.take_front(open) + Twine(number) + pattern.drop_front(close + 1)).str());
+    for (uint64_t count = 0; count <= last - first; ++count)
+      names.push_back((pattern.take_front(open) + Twine(first + count) + pattern.drop_front(close + 1)).str());
   }
   return names;
 }

@@ -16,11 +16,11 @@ struct TypeName {
   ElementType type;
 };
 constexpr TypeName typeNames[] = {
-    {"F64", ElementType::f64},         {"F32", ElementType::f32},         {"F16", ElementType::f16},
-    {"BF16", ElementType::bf16},       {"F8_E4M3", ElementType::f8E4M3FN}, {"F8_E5M2", ElementType::f8E5M2},
-    {"I8", ElementType::si8},          {"I16", ElementType::si16},        {"I32", ElementType::si32},
-    {"I64", ElementType::si64},        {"U8", ElementType::ui8},          {"U16", ElementType::ui16},
-    {"U32", ElementType::ui32},        {"U64", ElementType::ui64},        {"BOOL", ElementType::boolean}};
+    {"F64", ElementType::f64},   {"F32", ElementType::f32},          {"F16", ElementType::f16},
+    {"BF16", ElementType::bf16}, {"F8_E4M3", ElementType::f8E4M3FN}, {"F8_E5M2", ElementType::f8E5M2},
+    {"I8", ElementType::si8},    {"I16", ElementType::si16},         {"I32", ElementType::si32},
+    {"I64", ElementType::si64},  {"U8", ElementType::ui8},           {"U16", ElementType::ui16},
+    {"U32", ElementType::ui32},  {"U64", ElementType::ui64},         {"BOOL", ElementType::boolean}};
 
 constexpr uint64_t largestHeader = 100000000;
 constexpr size_t largestRank = 64;
@@ -251,12 +251,13 @@ bool readSafetensors(const std::string &path, const std::string &name, TensorVie
   std::vector<StoredTensor> tensors;
   if (!file->open(path, error) || !parseSafetensors(file->data(), file->size(), path, tensors, error))
     return false;
-  auto found = std::find_if(tensors.begin(), tensors.end(), [&](const StoredTensor &each) { return each.name == name; });
+  auto found =
+      std::find_if(tensors.begin(), tensors.end(), [&](const StoredTensor &each) { return each.name == name; });
   if (found == tensors.end() && tensors.size() == 1)
     found = tensors.begin();
   if (found == tensors.end()) {
-    error = "E-BAD-FILE: '" + path + "' has " + std::to_string(tensors.size()) + " tensors, none of them named '" + name +
-            "'";
+    error = "E-BAD-FILE: '" + path + "' has " + std::to_string(tensors.size()) + " tensors, none of them named '" +
+            name + "'";
     return false;
   }
   tensor = found->view;

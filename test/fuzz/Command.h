@@ -9,7 +9,11 @@
 #ifndef PARTITA_TEST_FUZZ_COMMAND_H
 #define PARTITA_TEST_FUZZ_COMMAND_H
 
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/MLIRContext.h"
+#include "partita/Register.h"
 #include "partita/pipeline/Driver.h"
+#include "llvm/Support/xxhash.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -38,6 +42,42 @@ public:
 private:
   std::string root;
 };
+
+/// A context for many inputs: making one takes longer than an input does. It is made anew when it has grown, and keeps
+/// the diagnostics of an input.
+class SharedContext {
+public:
+  mlir::MLIRContext &renew() {
+    if (!context || ++uses == 1000) {
+      mlir::DialectRegistry registry;
+      registerAll(registry);
+      context = std::make_unique<mlir::MLIRContext>(registry, mlir::MLIRContext::Threading::DISABLED);
+      context->getDiagEngine().registerHandler([this](mlir::Diagnostic &diagnostic) {
+        hasError |= diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error;
+        return mlir::success();
+      });
+      uses = 0;
+    }
+    hasError = false;
+    return *context;
+  }
+
+  /// A failure must have said why.
+  void expectDiagnostic() const {
+    if (!hasError)
+      __builtin_trap();
+  }
+
+private:
+  std::unique_ptr<mlir::MLIRContext> context;
+  int uses = 0;
+  bool hasError = false;
+};
+
+/// One input of many goes the whole way through the command, always the same ones.
+inline bool isChosen(const uint8_t *data, size_t size) {
+  return llvm::xxh3_64bits(llvm::ArrayRef<uint8_t>(data, size)) % 32 == 0;
+}
 
 /// Runs a command. It must end by itself, with status 0 or with a diagnostic; with `needsCode`, one that has a code
 /// (MLIR's own parser has none). Returns the status.

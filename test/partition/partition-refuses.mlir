@@ -36,3 +36,13 @@ func.func @main(%x: tensor<4x4xf32>) -> tensor<4x4xf32> {
   %1 = partita_graph.softmax "b" (%0) dim 0 {partita_plan.loops = #partita_plan.loops<[[], []]>} : (tensor<4x4xf32>) -> tensor<4x4xf32>
   return %1 : tensor<4x4xf32>
 }
+
+// -----
+
+// Numbers and buffers are no arguments of a model.
+partita_plan.stage @s on <["x"=2], devices = [0, 1]>
+func.func @main(%x: memref<4xf32>) {
+  // expected-error @+1 {{E-PLAN: an operand of type 'memref<4xf32>' comes from outside; arguments of a model are ranked tensors}}
+  linalg.exp {partita_plan.loops = #partita_plan.loops<[[]]>} ins(%x : memref<4xf32>) outs(%x : memref<4xf32>)
+  return
+}

@@ -71,7 +71,8 @@ TEST(Safetensors, ReadsSeveralTensorsInAnyOrder) {
   std::string bytes = fileOf(R"( {"__metadata__" : {"format":"pt", "a":"b"},
     "b": {"data_offsets":[4,12], "shape":[1,2],"dtype":"F32"},
     "\u00e9\ud83d\ude00\"": {"dtype":"I32","shape":[],"data_offsets":[0,4]},
-    "none": {"dtype":"F64","shape":[3,0],"data_offsets":[12,12]}}   )", 12);
+    "none": {"dtype":"F64","shape":[3,0],"data_offsets":[12,12]}}   )",
+                             12);
   std::vector<StoredTensor> tensors;
   std::string error;
   ASSERT_TRUE(parseSafetensors(bytes.data(), bytes.size(), "f", tensors, error)) << error;
