@@ -7,8 +7,14 @@ using namespace mlir;
 using namespace partita;
 using namespace partita::graph;
 
-static constexpr llvm::StringLiteral kInnerReason =
-    "normalised along this dim: a part needs statistics of the whole (split through its decomposition)";
+/// Dims of which a part needs statistics of the whole are split by expansion.
+static LoopNest normalisedLoopNest(RankedTensorType type, llvm::function_ref<bool(int64_t)> isNormalised) {
+  LoopNest nest = elementwiseLoopNest(type, 0, 0);
+  for (int64_t dim = 0; dim < type.getRank(); ++dim)
+    if (isNormalised(dim))
+      nest.loops[dim].kind = LoopKind::expand;
+  return nest;
+}
 
 //===-- softmax ---------------------------------------------------------------------------------------------------===//
 
@@ -22,8 +28,7 @@ LogicalResult SoftmaxOp::verify() {
 
 LoopNest SoftmaxOp::getLoopNest() {
   auto result = tensorType(getResult());
-  LoopNest nest = dimwiseLoopNest(
-      result, [&](int64_t dim) { return dim == static_cast<int64_t>(getDim()) ? kInnerReason.str() : ""; });
+  LoopNest nest = normalisedLoopNest(result, [&](int64_t dim) { return dim == static_cast<int64_t>(getDim()); });
   SmallVector<int> loops;
   for (int64_t dim = 0; dim < result.getRank(); ++dim)
     loops.push_back(dim);
@@ -58,7 +63,13 @@ static LogicalResult verifyNorm(Operation *op, Value input, Value result, ValueR
 }
 
 static LoopNest normLoopNest(RankedTensorType result, int64_t axis, unsigned numStatistics) {
-  LoopNest nest = dimwiseLoopNest(result, [&](int64_t dim) { return dim >= axis ? kInnerReason.str() : ""; });
+  bool isCounted =
+      llvm::none_of(llvm::seq(axis, result.getRank()), [&](int64_t dim) { return result.isDynamicDim(dim); });
+  LoopNest nest = normalisedLoopNest(result, [&](int64_t dim) { return dim >= axis && isCounted; });
+  for (int64_t dim = axis; dim < result.getRank() && !isCounted; ++dim) {
+    nest.loops[dim].kind = LoopKind::whole;
+    nest.loops[dim].reason = "how many elements are normalised together is known only at run time";
+  }
   SmallVector<int> loops, inner;
   for (int64_t dim = 0; dim < result.getRank(); ++dim) {
     loops.push_back(dim);
@@ -152,8 +163,7 @@ LoopNest AttentionOp::getLoopNest() {
                 Loop::parallel(perGroup, "query_head"),
                 Loop::parallel(getDimBound(query, 2), "query", query.isDynamicDim(2)),
                 Loop::parallel(getDimBound(value, 3), "value_depth"),
-                Loop::whole(getDimBound(key, 2), "key",
-                            "the softmax runs over all keys (split through its decomposition)", key.isDynamicDim(2)),
+                Loop::expand(getDimBound(key, 2), "key", key.isDynamicDim(2)),
                 Loop::whole(getDimBound(query, 3), "depth", "scores need the whole depth before the softmax")};
   DimExpression head;
   head.push_back({1, perGroup});

@@ -30,6 +30,18 @@ static LogicalResult verifyTerm(ContractionOp op, StringRef term, Value value, S
   return success();
 }
 
+/// Element types are the same, or the result keeps the f32 in which narrower floats are added up anyway.
+static LogicalResult verifyElements(ContractionOp op) {
+  auto result = tensorType(op.getResult());
+  for (Value operand : {op.getLhs(), op.getRhs()}) {
+    auto element = dyn_cast<FloatType>(tensorType(operand).getElementType());
+    bool isNarrower = result.getElementType().isF32() && element && element.getWidth() < 32;
+    if (!isNarrower && failed(verifySameElement(op, tensorType(operand), result)))
+      return failure();
+  }
+  return success();
+}
+
 LogicalResult ContractionOp::verify() {
   Spec spec = parseSpec(getSpec());
   if (!getSpec().contains("->") || failed(verifyTerm(*this, spec.lhs, getLhs(), "the left operand")) ||
@@ -54,9 +66,7 @@ LogicalResult ContractionOp::verify() {
       failed(check(spec.lhs, getLhs(), spec.result, getResult())) ||
       failed(check(spec.rhs, getRhs(), spec.result, getResult())))
     return failure();
-  if (failed(verifySameElement(*this, tensorType(getLhs()), tensorType(getRhs()))))
-    return failure();
-  return verifySameElement(*this, tensorType(getLhs()), tensorType(getResult()));
+  return verifyElements(*this);
 }
 
 LoopNest ContractionOp::getLoopNest() {

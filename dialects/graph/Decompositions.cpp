@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Composites spelled in small ops. These are also how a composite is split along the dim it normalises: the values that
-// cross ranks are then partial sums and maxima.
+// Composites spelled in small ops. These are also how a composite is split along its expand loops: the values that
+// cross ranks are then partial sums and maxima. Between the small ops 16-bit floats are kept in f32, as in a composite.
 #include "mlir/IR/Builders.h"
 #include "partita/dialects/graph/Support.h"
 
@@ -17,6 +17,27 @@ public:
   SmallOps(OpBuilder &builder, Operation *op) : builder(builder), location(op->getLoc()), name(getModelName(op)) {}
 
   StringAttr part(StringRef suffix) { return builder.getStringAttr(name + "/" + suffix); }
+
+  /// The value as computed with: f32 for shorter floats.
+  Value widen(StringRef suffix, Value x) { return cast(suffix, x, computedElement(tensorType(x).getElementType())); }
+
+  static Type computedElement(Type element) {
+    return element.getIntOrFloatBitWidth() < 32 ? Float32Type::get(element.getContext()) : element;
+  }
+
+  Value cast(StringRef suffix, Value x, Type element) {
+    auto type = tensorType(x);
+    if (type.getElementType() == element)
+      return x;
+    return CastOp::create(builder, location, type.clone(element), part(suffix), x);
+  }
+
+  /// The composite's result: of its element type, and made by an op of its name.
+  SmallVector<Value> finish(Value x, Type element) {
+    Value result = cast("result", x, element);
+    result.getDefiningOp()->setInherentAttr(builder.getStringAttr("name"), builder.getStringAttr(name));
+    return {result};
+  }
 
   Value unary(StringRef suffix, ElementwiseKind kind, Value x) {
     return ElementwiseOp::create(builder, location, x.getType(), part(suffix), kind, ValueRange{x});
@@ -72,18 +93,21 @@ SmallVector<int64_t> dimsBefore(int64_t end) {
 
 } // namespace
 
-SmallVector<Value> SoftmaxOp::decompose(OpBuilder &builder) {
-  SmallOps small(builder, *this);
-  auto type = tensorType(getInput());
-  int64_t dim = getDim();
+static Value softmax(SmallOps &small, Value x, int64_t dim) {
+  auto type = tensorType(x);
   SmallVector<int64_t> kept = dimsBefore(dim);
   llvm::append_range(kept, dimsFrom(dim + 1, type.getRank()));
-  Value maximum = small.reduce("max", ReduceKind::max, getInput(), {dim});
-  Value shifted =
-      small.binary("sub", ElementwiseKind::sub, getInput(), small.broadcast("max/broadcast", maximum, type, kept));
+  Value maximum = small.reduce("max", ReduceKind::max, x, {dim});
+  Value shifted = small.binary("sub", ElementwiseKind::sub, x, small.broadcast("max/broadcast", maximum, type, kept));
   Value exponential = small.unary("exp", ElementwiseKind::exp, shifted);
   Value sum = small.reduce("sum", ReduceKind::sum, exponential, {dim});
-  return {small.binary("div", ElementwiseKind::div, exponential, small.broadcast("sum/broadcast", sum, type, kept))};
+  return small.binary("div", ElementwiseKind::div, exponential, small.broadcast("sum/broadcast", sum, type, kept));
+}
+
+SmallVector<Value> SoftmaxOp::decompose(OpBuilder &builder) {
+  SmallOps small(builder, *this);
+  return small.finish(softmax(small, small.widen("input", getInput()), getDim()),
+                      tensorType(getResult()).getElementType());
 }
 
 /// x * rsqrt(mean(x^2) + epsilon), over the dims from axis on. The count is that of the global value.
@@ -104,46 +128,74 @@ static Value normalise(SmallOps &small, Value x, int64_t axis, double epsilon) {
 
 SmallVector<Value> LayerNormOp::decompose(OpBuilder &builder) {
   SmallOps small(builder, *this);
-  auto type = tensorType(getInput());
+  Value input = small.widen("input", getInput()), scale = small.widen("scale/wide", getScale());
+  auto type = tensorType(input);
   int64_t axis = getAxis();
   SmallVector<int64_t> inner = dimsFrom(axis, type.getRank()), outer = dimsBefore(axis);
   double count = 1;
   for (int64_t dim : inner)
     count *= static_cast<double>(type.getDimSize(dim));
-  Value sum = small.reduce("sum", ReduceKind::sum, getInput(), inner);
+  Value sum = small.reduce("sum", ReduceKind::sum, input, inner);
   Value mean = small.binary("mean", ElementwiseKind::div, sum, small.splat("mean_count", count, tensorType(sum)));
   Value centred =
-      small.binary("centre", ElementwiseKind::sub, getInput(), small.broadcast("mean/broadcast", mean, type, outer));
-  Value scaled =
+      small.binary("centre", ElementwiseKind::sub, input, small.broadcast("mean/broadcast", mean, type, outer));
+  Value result =
       small.binary("scale", ElementwiseKind::mul, normalise(small, centred, axis, getEpsilon().convertToDouble()),
-                   small.broadcast("scale/broadcast", getScale(), type, inner));
-  if (!getBias())
-    return {scaled};
-  return {
-      small.binary("bias", ElementwiseKind::add, scaled, small.broadcast("bias/broadcast", getBias(), type, inner))};
+                   small.broadcast("scale/broadcast", scale, type, inner));
+  if (getBias())
+    result = small.binary("bias", ElementwiseKind::add, result,
+                          small.broadcast("bias/broadcast", small.widen("bias/wide", getBias()), type, inner));
+  return small.finish(result, tensorType(getResult()).getElementType());
 }
 
 SmallVector<Value> RmsNormOp::decompose(OpBuilder &builder) {
   SmallOps small(builder, *this);
-  auto type = tensorType(getInput());
-  Value normalised = normalise(small, getInput(), getAxis(), getEpsilon().convertToDouble());
-  return {small.binary("scale", ElementwiseKind::mul, normalised,
-                       small.broadcast("scale/broadcast", getScale(), type, dimsFrom(getAxis(), type.getRank())))};
+  Value input = small.widen("input", getInput()), scale = small.widen("scale/wide", getScale());
+  auto type = tensorType(input);
+  Value normalised = normalise(small, input, getAxis(), getEpsilon().convertToDouble());
+  Value scaled = small.binary("scale", ElementwiseKind::mul, normalised,
+                              small.broadcast("scale/broadcast", scale, type, dimsFrom(getAxis(), type.getRank())));
+  return small.finish(scaled, tensorType(getResult()).getElementType());
 }
 
 SmallVector<Value> BatchNormOp::decompose(OpBuilder &builder) {
   SmallOps small(builder, *this);
-  auto type = tensorType(getInput());
-  auto row = tensorType(getVariance());
-  Value shifted = small.binary("shift", ElementwiseKind::add, getVariance(),
+  Value input = small.widen("input", getInput()), scale = small.widen("scale/wide", getScale());
+  Value variance = small.widen("variance/wide", getVariance());
+  auto type = tensorType(input);
+  auto row = tensorType(variance);
+  Value shifted = small.binary("shift", ElementwiseKind::add, variance,
                                small.splat("epsilon", getEpsilon().convertToDouble(), row));
   Value factor =
-      small.binary("factor", ElementwiseKind::mul, small.unary("rsqrt", ElementwiseKind::rsqrt, shifted), getScale());
+      small.binary("factor", ElementwiseKind::mul, small.unary("rsqrt", ElementwiseKind::rsqrt, shifted), scale);
+  auto perChannel = [&](StringRef suffix, Value x) {
+    return small.broadcast((suffix + "/broadcast").str(), x, type, {1});
+  };
   Value centred =
-      small.binary("centre", ElementwiseKind::sub, getInput(), small.broadcast("mean/broadcast", getMean(), type, {1}));
-  Value scaled =
-      small.binary("scale", ElementwiseKind::mul, centred, small.broadcast("factor/broadcast", factor, type, {1}));
-  return {small.binary("bias", ElementwiseKind::add, scaled, small.broadcast("bias/broadcast", getBias(), type, {1}))};
+      small.binary("centre", ElementwiseKind::sub, input, perChannel("mean", small.widen("mean/wide", getMean())));
+  Value scaled = small.binary("scale", ElementwiseKind::mul, centred, perChannel("factor", factor));
+  Value result =
+      small.binary("bias", ElementwiseKind::add, scaled, perChannel("bias", small.widen("bias/wide", getBias())));
+  return small.finish(result, tensorType(getResult()).getElementType());
+}
+
+/// How many more keys than queries there are: of a symbolic difference what the last positions tell.
+static Value causalLead(SmallOps &small, const DimSize &queries, const DimSize &keys) {
+  OpBuilder &builder = small.builder;
+  Type si64 = builder.getIntegerType(64, /*isSigned=*/true);
+  DimSize lead = keys + queries * -1;
+  if (lead.isStatic()) {
+    auto scalar = RankedTensorType::get({}, si64);
+    APInt value(64, static_cast<uint64_t>(lead.constant), /*isSigned=*/true);
+    return ConstantOp::create(builder, small.location, scalar, small.part("lead"),
+                              cast<ElementsAttr>(DenseElementsAttr::get(scalar, value)));
+  }
+  auto last = [&](const std::string &what, const DimSize &size) {
+    Value positions = IotaOp::create(builder, small.location, getTensorType({size}, si64), small.part(what + "s"),
+                                     builder.getI64IntegerAttr(0));
+    return small.reduce("last_" + what, ReduceKind::max, positions, {0});
+  };
+  return small.binary("lead", ElementwiseKind::sub, last("key", keys), last("query", queries));
 }
 
 /// Causal visibility as a float mask [SQ, SK]: 0 where j <= i + SK - SQ, minus infinity elsewhere.
@@ -154,14 +206,9 @@ static Value causalMask(SmallOps &small, const DimSize &queries, const DimSize &
   auto mask = getTensorType({queries, keys}, element);
   Value i = IotaOp::create(builder, small.location, index, small.part("query_position"), builder.getI64IntegerAttr(0));
   Value j = IotaOp::create(builder, small.location, index, small.part("key_position"), builder.getI64IntegerAttr(1));
-  DimSize lead = keys + queries * -1;
-  if (lead.isStatic() && lead.constant != 0) {
-    auto scalar = RankedTensorType::get({}, index.getElementType());
-    Value constant = ConstantOp::create(
-        builder, small.location, scalar, small.part("lead"),
-        cast<ElementsAttr>(DenseElementsAttr::get(scalar, APInt(64, static_cast<uint64_t>(lead.constant), true))));
-    i = small.binary("query_limit", ElementwiseKind::add, i, small.broadcast("lead/broadcast", constant, index, {}));
-  }
+  if (!(keys == queries))
+    i = small.binary("query_limit", ElementwiseKind::add, i,
+                     small.broadcast("lead/broadcast", causalLead(small, queries, keys), index, {}));
   Value visible = ElementwiseOp::create(builder, small.location, flags, small.part("visible"), ElementwiseKind::le,
                                         ValueRange{j, i});
   Value zero = small.splat("zero", 0.0, mask);
@@ -170,54 +217,58 @@ static Value causalMask(SmallOps &small, const DimSize &queries, const DimSize &
                                ValueRange{visible, zero, hidden});
 }
 
-/// Heads are kept as [B, G, R, SQ, ...], so that every loop of the attention is a dim.
+/// The mask repeated over the dims of the scores that share it.
+static Value spreadMask(SmallOps &small, Value mask, RankedTensorType scores) {
+  auto type = tensorType(mask);
+  SmallVector<DimSize> dims;
+  SmallVector<int64_t> targets;
+  for (int64_t dim = 0; dim < 5; ++dim) {
+    bool isShared = dim == 0 ? type.getShape()[0] == 1 : dim < 3 && type.getShape()[1] == 1;
+    if (isShared)
+      continue;
+    dims.push_back(getDimSize(scores, dim).value_or(DimSize(0)));
+    targets.push_back(dim);
+  }
+  Value heads = ReshapeOp::create(small.builder, small.location, getTensorType(dims, type.getElementType()),
+                                  small.part("mask/heads"), mask);
+  return small.broadcast("mask/broadcast", heads, scores, targets);
+}
+
+/// Heads are kept as [B, G, R, SQ, ...], so that every loop of the attention is a dim. The weights are divided by their
+/// sum before the values are read, so that without any key the result is 0 as it is of the composite.
 SmallVector<Value> AttentionOp::decompose(OpBuilder &builder) {
   SmallOps small(builder, *this);
   auto query = tensorType(getQuery()), key = tensorType(getKey()), value = tensorType(getValue());
-  Type element = query.getElementType();
+  Type element = query.getElementType(), computed = SmallOps::computedElement(element);
   auto size = [](RankedTensorType type, int64_t dim) { return getDimSize(type, dim).value_or(DimSize(0)); };
   DimSize batch = size(query, 0), groups = size(key, 1), queries = size(query, 2), keys = size(key, 2);
   DimSize perGroup(groups.constant > 0 ? size(query, 1).constant / groups.constant : 1);
   auto contraction = [&](StringRef suffix, Value a, Value b, StringRef spec, ArrayRef<DimSize> dims) -> Value {
-    return ContractionOp::create(builder, small.location, getTensorType(dims, element), small.part(suffix), a, b,
+    return ContractionOp::create(builder, small.location, getTensorType(dims, computed), small.part(suffix), a, b,
                                  builder.getStringAttr(spec));
   };
-  auto reshape = [&](StringRef suffix, Value x, ArrayRef<DimSize> dims) -> Value {
-    return ReshapeOp::create(builder, small.location, getTensorType(dims, element), small.part(suffix), x);
-  };
-  Value grouped = reshape("query", getQuery(), {batch, groups, perGroup, queries, size(query, 3)});
+  Value grouped = ReshapeOp::create(builder, small.location,
+                                    getTensorType({batch, groups, perGroup, queries, size(query, 3)}, element),
+                                    small.part("query"), getQuery());
   Value scores =
       contraction("scores", grouped, getKey(), "bgrqd,bgkd->bgrqk", {batch, groups, perGroup, queries, keys});
   auto scoreType = tensorType(scores);
   scores = small.binary("scale", ElementwiseKind::mul, scores,
                         small.splat("scale/factor", getScale().convertToDouble(), scoreType));
-  if (getMask()) {
-    auto mask = tensorType(getMask());
-    // Shared batch or head dims are dropped and repeated by the broadcast.
-    SmallVector<DimSize> dims;
-    SmallVector<int64_t> targets;
-    if (mask.getShape()[0] != 1) {
-      dims.push_back(batch);
-      targets.push_back(0);
-    }
-    if (mask.getShape()[1] != 1) {
-      dims.append({groups, perGroup});
-      targets.append({1, 2});
-    }
-    dims.append({queries, keys});
-    targets.append({3, 4});
-    scores =
-        small.binary("mask", ElementwiseKind::add, scores,
-                     small.broadcast("mask/broadcast", reshape("mask/heads", getMask(), dims), scoreType, targets));
-  }
-  if (getCausal())
-    scores =
-        small.binary("visible_scores", ElementwiseKind::add, scores,
-                     small.broadcast("causal/broadcast", causalMask(small, queries, keys, element), scoreType, {3, 4}));
-  Value weights = SoftmaxOp::create(builder, small.location, scoreType, small.part("softmax"), scores, 4);
-  Value heads = contraction("context", weights, getValue(), "bgrqk,bgkv->bgrqv",
+  if (getMask())
+    scores = small.binary("mask", ElementwiseKind::add, scores,
+                          spreadMask(small, small.widen("mask/wide", getMask()), scoreType));
+  // A single query is the last position, which sees all keys.
+  if (getCausal() && !(queries == DimSize(1)))
+    scores = small.binary(
+        "visible_scores", ElementwiseKind::add, scores,
+        small.broadcast("causal/broadcast", causalMask(small, queries, keys, computed), scoreType, {3, 4}));
+  Value heads = contraction("context", softmax(small, scores, 4), getValue(), "bgrqk,bgkv->bgrqv",
                             {batch, groups, perGroup, queries, size(value, 3)});
-  return {reshape("result", heads, {batch, size(query, 1), queries, size(value, 3)})};
+  Value result = ReshapeOp::create(builder, small.location,
+                                   getTensorType({batch, size(query, 1), queries, size(value, 3)}, computed),
+                                   small.part("heads"), heads);
+  return small.finish(result, element);
 }
 
 SmallVector<Value> RotaryOp::decompose(OpBuilder &builder) {
@@ -243,8 +294,8 @@ SmallVector<Value> RotaryOp::decompose(OpBuilder &builder) {
   Value high =
       small.binary("high", ElementwiseKind::add, mul("first_sine", first, sine), mul("second_cosine", second, cosine));
   if (!getInterleaved())
-    return {
-        ConcatOp::create(builder, small.location, type, small.part("result"), ValueRange{low, high}, 3).getResult()};
+    return small.finish(ConcatOp::create(builder, small.location, type, small.part("joined"), ValueRange{low, high}, 3),
+                        type.getElementType());
   // Interleave through a trailing dim of two.
   SmallVector<DimSize> pair = half;
   pair.push_back(DimSize(1));
@@ -254,5 +305,6 @@ SmallVector<Value> RotaryOp::decompose(OpBuilder &builder) {
   Value lows = ReshapeOp::create(builder, small.location, column, small.part("low_column"), low);
   Value highs = ReshapeOp::create(builder, small.location, column, small.part("high_column"), high);
   Value joined = ConcatOp::create(builder, small.location, pairs, small.part("pairs"), ValueRange{lows, highs}, 4);
-  return {ReshapeOp::create(builder, small.location, type, small.part("result"), joined).getResult()};
+  return small.finish(ReshapeOp::create(builder, small.location, type, small.part("joined"), joined),
+                      type.getElementType());
 }

@@ -109,7 +109,8 @@ def Graph_ContractionOp : Graph_Op<"contraction"> {
   let description = [{
     One letter per dim: `partita_graph.contraction "fc" (%x, %w) "bsk,kn->bsn" : (...) -> ...`. A letter in both
     operands and the result is a batch loop, in both operands only a reduction (sum), in one operand and the result a
-    free loop. A letter in one operand only, or twice in one term, is refused (reduce or slice first).
+    free loop. A letter in one operand only, or twice in one term, is refused (reduce or slice first). Element types are
+    the same, or the result is f32 and an operand a narrower float.
   }];
   let arguments = (ins StrAttr:$name, Graph_NumberTensor:$lhs, Graph_NumberTensor:$rhs, StrAttr:$spec);
   let results = (outs Graph_NumberTensor:$result);

@@ -49,12 +49,14 @@ def CostOpInterface : OpInterface<"CostOpInterface"> {
 def DecomposableOpInterface : OpInterface<"DecomposableOpInterface"> {
   let description = [{
     Composites (softmax, norms, attention) keep their meaning for planner and kernels; this spells them as small ops.
+    The same spelling is the expansion by which a composite is split along its loops of kind `expand`: there each of
+    them must be a parallel loop or a reduction of every small op whose values it walks.
   }];
   let cppNamespace = "::partita";
   let methods = [
     InterfaceMethod<[{
         Builds equivalent small ops and returns the values that replace the results. Names of the new ops are
-        `NAME/part`.
+        `NAME/part`; the op that makes the first result has the composite's own.
       }],
       "::llvm::SmallVector<::mlir::Value>", "decompose", (ins "::mlir::OpBuilder &":$builder)>
   ];

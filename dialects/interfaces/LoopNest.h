@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// How an op can be split, answered as a loop nest: loops (parallel, reduction, window or whole) and, for every
+// How an op can be split, answered as a loop nest: loops (parallel, reduction, expand or whole) and, for every
 // dim of every operand and result, a mixed-radix linear expression of loops. Data, tensor, sequence and expert
 // parallelism are then one thing: mesh axes assigned to loops.
 //
@@ -8,6 +8,9 @@
 //   operand 0: [m] [k], operand 1: [k] [n], result: [m] [n].
 // Example: reshape [s, h*64+d] -> [s, h, d] has loops s, h, d; operand dim 1 is the expression h*64 + d, so that
 //   splitting h splits that dim in units of 64 and splitting d is not representable while h is whole.
+// Example: softmax along j of x[i,j] has loops i (parallel) and j (expand). Split along j it becomes its expansion, the
+//   small ops of DecomposableOpInterface: a maximum and a sum over j, each combined over the ranks before it is read.
+//   Results that an expand loop does not walk (attention, split along its keys) are whole on every rank.
 #ifndef PARTITA_DIALECTS_INTERFACES_LOOPNEST_H
 #define PARTITA_DIALECTS_INTERFACES_LOOPNEST_H
 
@@ -22,6 +25,7 @@ namespace partita {
 enum class LoopKind {
   parallel,  ///< parts are independent
   reduction, ///< parts combine by the loop's reduction kind: results become partial
+  expand,    ///< parts combine by more than one kind: the op is split as the small ops it is made of (see below)
   whole      ///< cannot be split; `reason` says why
 };
 
@@ -42,6 +46,9 @@ struct Loop {
   }
   static Loop reduce(int64_t extent, std::string label, ReductionKind kind, bool symbolic = false) {
     return {LoopKind::reduction, kind, extent, symbolic, std::move(label), ""};
+  }
+  static Loop expand(int64_t extent, std::string label, bool symbolic = false) {
+    return {LoopKind::expand, ReductionKind::sum, extent, symbolic, std::move(label), ""};
   }
   static Loop whole(int64_t extent, std::string label, std::string reason, bool symbolic = false) {
     return {LoopKind::whole, ReductionKind::sum, extent, symbolic, std::move(label), std::move(reason)};

@@ -134,7 +134,8 @@ Outcome evaluateContraction(graph::ContractionOp op, const Call &call) {
     std::swap(letters.lhs, letters.rhs);
     std::swap(letters.left, letters.right);
   }
-  Type element = lhs->getElementType();
+  // Narrow floats may have an f32 result.
+  Type element = call.element;
   if (element.isF64())
     return contract<double>(letters, *lhs, *rhs, call);
   if (isa<FloatType>(element))

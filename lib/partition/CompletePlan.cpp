@@ -128,8 +128,7 @@ private:
         if (std::optional<Placement> last = placement::toPlacement(list.back(), mesh))
           partial[index] = last->partial;
       }
-    FailureOr<placement::OpPlacements> placements =
-        placeOnMesh(op, nest, *loops, mesh, partial, op->getOperandTypes(), op->getResultTypes());
+    FailureOr<placement::OpPlacements> placements = placePlanned(op, nest, *loops, mesh, partial);
     if (failed(placements))
       return failure();
     for (auto [index, operand] : llvm::enumerate(op->getOperands()))

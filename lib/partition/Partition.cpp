@@ -4,6 +4,7 @@
 #include "EventTable.h"
 #include "StageProgram.h"
 #include "partita/partition/Passes.h"
+#include "partita/placement/Expansion.h"
 #include <memory>
 
 using namespace mlir;
@@ -54,8 +55,7 @@ private:
       partial.push_back(part ? placement::toPlacement(part.getPlacement(), program.getMesh())->partial
                              : std::map<int, placement::PartialKind>());
     }
-    FailureOr<placement::OpPlacements> placements =
-        placeOnMesh(op, nest, *loops, program.getMesh(), partial, op->getOperandTypes(), op->getResultTypes());
+    FailureOr<placement::OpPlacements> placements = placePlanned(op, nest, *loops, program.getMesh(), partial);
     if (failed(placements))
       return failure();
     for (auto [index, operand] : llvm::enumerate(*operands))
@@ -64,17 +64,61 @@ private:
           return op->emitError() << "E-PLAN: operand " << index << " is brought to " << part.getPlacement()
                                  << ", the op's loops read "
                                  << toAttribute(op->getContext(), placements->operands[index], program.getMesh());
-    return writeLocalOp(op, split, program, *operands, *placements);
+    return placement::findExpandedLoop(nest, *loops) ? expandOp(op, nest, *loops, program, *operands)
+                                                     : writeLocalOp(op, split, program, *operands, *placements);
+  }
+
+  /// Writes the small ops of an op that is split by its expansion, and combines what they leave partial at once.
+  LogicalResult expandOp(Operation *op, const LoopNest &nest, const placement::LoopAssignment &loops,
+                         StageProgram &program, ArrayRef<Value> operands) {
+    expansions.push_back(placement::Expansion::build(op, nest));
+    placement::Expansion &expansion = *expansions.back();
+    std::optional<placement::ExpandedOp> placed =
+        placement::placeExpansion(expansion, nest, loops, program.getMesh(), {});
+    auto toAttr = [&](const placement::Placement &placement) {
+      return toAttribute(op->getContext(), placement, program.getMesh());
+    };
+    for (auto [argument, local] : llvm::zip(expansion.getArguments(), operands))
+      remember(program, argument, local);
+    for (auto [small, step] : llvm::zip(expansion.getOps(), placed->steps)) {
+      SmallVector<Value> locals;
+      for (auto [operand, placement] : llvm::zip(small.op->getOperands(), step.placements.operands))
+        locals.push_back(isa<RankedTensorType>(operand.getType()) ? program.find(operand, toAttr(placement))
+                                                                  : scalars.lookup(operand));
+      small.op->setDiscardableAttr(plan::kLoopsAttr, toAttribute(op->getContext(), step.loops, program.getMesh()));
+      if (failed(writeLocalOp(small.op, cast<SplitOpInterface>(small.op), program, locals, step.placements)))
+        return failure();
+      for (auto [result, made, completed] : llvm::zip(small.op->getResults(), step.placements.results, step.completed))
+        if (made != completed && !program.walkPath(result, {toAttr(made), toAttr(completed)}, op))
+          return failure();
+    }
+    for (auto [index, result] : llvm::enumerate(op->getResults())) {
+      Value part = expansion.getResults()[index];
+      remember(program, result,
+               isa<RankedTensorType>(result.getType())
+                   ? program.find(part, toAttr(canonical(result, placed->placements.results[index], program)))
+                   : scalars.lookup(part));
+    }
+    return success();
+  }
+
+  static placement::Placement canonical(Value value, const placement::Placement &placement, StageProgram &program) {
+    return placement::canonicalize(placement, placement::toShape(cast<RankedTensorType>(value.getType())),
+                                   program.getMesh());
+  }
+
+  void remember(StageProgram &program, Value whole, Value local) {
+    if (plan::PartAttr part = plan::getPart(local.getType()))
+      program.remember(whole, part.getPlacement(), local);
+    else
+      scalars[whole] = local;
   }
 
   LogicalResult writeLocalOp(Operation *op, SplitOpInterface split, StageProgram &program, ArrayRef<Value> operands,
                              const placement::OpPlacements &placements) {
     SmallVector<Type> types;
-    SmallVector<plan::PlacementAttr> attributes;
     for (auto [index, result] : llvm::enumerate(op->getResults())) {
       auto global = dyn_cast<RankedTensorType>(result.getType());
-      attributes.push_back(global ? toAttribute(op->getContext(), placements.results[index], program.getMesh())
-                                  : plan::PlacementAttr());
       types.push_back(global ? Type(placement::getLocalType(global, placements.results[index], program.getMesh()))
                              : result.getType());
     }
@@ -95,10 +139,7 @@ private:
                                StringRef(plan::kOriginAttr), StringRef(plan::kAlternativesAttr)})
       local->removeDiscardableAttr(planOnly);
     for (auto [index, result] : llvm::enumerate(op->getResults()))
-      if (attributes[index])
-        program.remember(result, attributes[index], local->getResult(index));
-      else
-        scalars[result] = local->getResult(index);
+      remember(program, result, local->getResult(index));
     return success();
   }
 
@@ -212,6 +253,8 @@ private:
   const std::vector<Stage> &stages;
   std::vector<std::unique_ptr<StageProgram>> programs;
   llvm::DenseMap<Value, Value> scalars;
+  /// Kept, because the programs remember parts of their values.
+  std::vector<std::unique_ptr<placement::Expansion>> expansions;
   unsigned numChannels = 0;
 };
 

@@ -2,6 +2,7 @@
 #include "PlanView.h"
 #include "partita/dialects/interfaces/SymbolicShape.h"
 #include "partita/placement/Destinations.h"
+#include "partita/placement/Expansion.h"
 
 using namespace mlir;
 
@@ -55,12 +56,9 @@ static placement::Placement canonical(Type type, const placement::Placement &pla
   return placement::canonicalize(placement, placement::toShape(cast<RankedTensorType>(type)), mesh);
 }
 
-FailureOr<placement::OpPlacements> placeOnMesh(Operation *op, const LoopNest &nest,
-                                               const placement::LoopAssignment &loops, const placement::Mesh &mesh,
-                                               const std::vector<std::map<int, placement::PartialKind>> &partial,
-                                               TypeRange operandTypes, TypeRange resultTypes) {
-  std::string error;
-  std::optional<placement::OpPlacements> placements = placement::placeOp(op, nest, loops, mesh, partial, &error);
+static FailureOr<placement::OpPlacements> finish(Operation *op, std::optional<placement::OpPlacements> placements,
+                                                 const std::string &error, const placement::Mesh &mesh,
+                                                 TypeRange operandTypes, TypeRange resultTypes) {
   if (!placements)
     return op->emitError() << "E-SPMD-TYPE: " << error;
   for (auto [index, type] : llvm::enumerate(operandTypes))
@@ -70,6 +68,22 @@ FailureOr<placement::OpPlacements> placeOnMesh(Operation *op, const LoopNest &ne
     if (isa<RankedTensorType>(type))
       placements->results[index] = canonical(type, placements->results[index], mesh);
   return *placements;
+}
+
+FailureOr<placement::OpPlacements> placeOnMesh(Operation *op, const LoopNest &nest,
+                                               const placement::LoopAssignment &loops, const placement::Mesh &mesh,
+                                               const std::vector<std::map<int, placement::PartialKind>> &partial,
+                                               TypeRange operandTypes, TypeRange resultTypes) {
+  std::string error;
+  return finish(op, placement::placeOp(op, nest, loops, mesh, partial, &error), error, mesh, operandTypes, resultTypes);
+}
+
+FailureOr<placement::OpPlacements> placePlanned(Operation *op, const LoopNest &nest,
+                                                const placement::LoopAssignment &loops, const placement::Mesh &mesh,
+                                                const std::vector<std::map<int, placement::PartialKind>> &partial) {
+  std::string error;
+  return finish(op, placement::placePlannedOp(op, nest, loops, mesh, partial, &error), error, mesh,
+                op->getOperandTypes(), op->getResultTypes());
 }
 
 FailureOr<placement::LoopAssignment> getLoops(Operation *op, const LoopNest &nest, const placement::Mesh &mesh) {

@@ -28,13 +28,18 @@ llvm::StringRef getStepOpName(placement::StepKind kind);
 /// Whether this op's tensors are placed: all ops of a planned body except the terminator.
 bool isPlanned(mlir::Operation &op);
 
-/// The parts of an op's operands and results under its own loops. `partial[i]`: axes over which operand i arrives
+/// The parts of the operands and results of one op under its own loops. `partial[i]`: axes over which operand i arrives
 /// partial. Placements come out canonical. Reports E-SPMD-TYPE at the op.
 mlir::FailureOr<placement::OpPlacements> placeOnMesh(mlir::Operation *op, const LoopNest &nest,
                                                      const placement::LoopAssignment &loops,
                                                      const placement::Mesh &mesh,
                                                      const std::vector<std::map<int, placement::PartialKind>> &partial,
                                                      mlir::TypeRange operandTypes, mlir::TypeRange resultTypes);
+
+/// The same for an op of a planned graph, which may be split by its expansion.
+mlir::FailureOr<placement::OpPlacements>
+placePlanned(mlir::Operation *op, const LoopNest &nest, const placement::LoopAssignment &loops,
+             const placement::Mesh &mesh, const std::vector<std::map<int, placement::PartialKind>> &partial);
 
 /// The assignment that an op's `partita_plan.loops` states; fails with a diagnostic.
 mlir::FailureOr<placement::LoopAssignment> getLoops(mlir::Operation *op, const LoopNest &nest,

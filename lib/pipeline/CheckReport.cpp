@@ -64,6 +64,10 @@ CheckReport makeCheckReport(StringRef model, import::ModelCheck check) {
 
 //===--- Text -------------------------------------------------------------===//
 
+static StringRef markOf(LoopKind kind) {
+  return kind == LoopKind::reduction ? " (reduced)" : kind == LoopKind::expand ? " (expanded)" : "";
+}
+
 /// "b, s, n, k (reduced); not d: why".
 static std::string describeLoops(const std::optional<LoopNest> &nest) {
   if (!nest)
@@ -71,7 +75,7 @@ static std::string describeLoops(const std::optional<LoopNest> &nest) {
   std::vector<std::string> parts;
   for (const Loop &loop : nest->loops)
     if (loop.kind != LoopKind::whole)
-      parts.push_back(loop.label + (loop.kind == LoopKind::reduction ? " (reduced)" : ""));
+      parts.push_back(loop.label + markOf(loop.kind).str());
   std::string text = "splits " + (parts.empty() ? "nothing" : llvm::join(parts, ", "));
   std::set<std::string> reasons;
   for (const Loop &loop : nest->loops)
@@ -162,7 +166,7 @@ void printReport(const CheckReport &report, raw_ostream &os) {
 
 static JsonValue opToJson(const CheckedOp &op) {
   JsonValue entry = JsonValue::makeObject(), splits = JsonValue::makeArray(), reduced = JsonValue::makeArray(),
-            whole = JsonValue::makeArray();
+            expanded = JsonValue::makeArray(), whole = JsonValue::makeArray();
   entry.set("name", op.name).set("op", op.kind).set("node", op.node).set("splittable", op.loops.has_value());
   for (const Loop &loop : op.loops ? ArrayRef(op.loops->loops) : ArrayRef<Loop>()) {
     JsonValue described = JsonValue::makeObject();
@@ -170,9 +174,10 @@ static JsonValue opToJson(const CheckedOp &op) {
     if (loop.kind == LoopKind::whole)
       whole.append(described.set("reason", loop.reason));
     else
-      (loop.kind == LoopKind::reduction ? reduced : splits).append(described);
+      (loop.kind == LoopKind::reduction ? reduced : loop.kind == LoopKind::expand ? expanded : splits)
+          .append(described);
   }
-  entry.set("splits", splits).set("splits_reduced", reduced).set("whole", whole).set("operations", op.operations);
+  entry.set("splits", splits).set("splits_reduced", reduced).set("splits_expanded", expanded).set("whole", whole).set("operations", op.operations);
   return entry;
 }
 

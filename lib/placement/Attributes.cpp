@@ -110,6 +110,7 @@ std::vector<Loop> toLoops(const LoopNest &nest) {
     Loop result{Extent(loop.extent, loop.symbolic), std::nullopt};
     if (loop.kind == LoopKind::reduction)
       result.reduction = toPartialKind(loop.reduction);
+    result.isCompleted = loop.kind == LoopKind::expand;
     loops.push_back(result);
   }
   return loops;
@@ -166,9 +167,28 @@ static std::optional<std::string> checkPartialFlow(const LoopNest &nest,
   return std::nullopt;
 }
 
+std::optional<unsigned> findExpandedLoop(const LoopNest &nest, const LoopAssignment &assignment) {
+  for (unsigned loop = 0; loop < nest.loops.size() && loop < assignment.size(); ++loop)
+    if (!assignment[loop].empty() && nest.loops[loop].kind == LoopKind::expand)
+      return loop;
+  return std::nullopt;
+}
+
 std::optional<OpPlacements> placeOp(const LoopNest &nest, const LoopAssignment &assignment, const Mesh &mesh,
                                     const std::vector<std::map<int, PartialKind>> &partialOperands,
                                     std::string *error) {
+  if (std::optional<unsigned> loop = findExpandedLoop(nest, assignment)) {
+    if (error)
+      *error =
+          "SPMD-7: loop '" + nest.loops[*loop].label + "' is split by expansion only: no single op computes a part";
+    return std::nullopt;
+  }
+  return placeComposite(nest, assignment, mesh, partialOperands, error);
+}
+
+std::optional<OpPlacements> placeComposite(const LoopNest &nest, const LoopAssignment &assignment, const Mesh &mesh,
+                                           const std::vector<std::map<int, PartialKind>> &partialOperands,
+                                           std::string *error) {
   auto fail = [&](std::string text) -> std::optional<OpPlacements> {
     if (error)
       *error = std::move(text);

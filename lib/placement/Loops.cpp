@@ -129,7 +129,7 @@ std::optional<Placement> placementOfResult(const std::vector<DimExpression> &dim
     for (const auto &[loop, coefficient] : dim.terms)
       walking.insert(loop);
   for (std::size_t loop = 0; loop < loops.size(); ++loop) {
-    if (walking.count(static_cast<int>(loop)))
+    if (walking.count(static_cast<int>(loop)) || loops[loop].isCompleted)
       continue;
     const std::optional<PartialKind> &reduction = loops[loop].reduction;
     for (const Split &split : assignment[loop]) {

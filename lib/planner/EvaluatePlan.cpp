@@ -3,7 +3,7 @@
 //===- EvaluatePlan.cpp - What a plan costs, from its decisions alone --------------===//
 #include "Plan.h"
 
-#include "partita/placement/Destinations.h"
+#include "OpFigures.h"
 #include "llvm/ADT/STLExtras.h"
 
 using namespace mlir;
@@ -34,13 +34,6 @@ const StageFigures &Evaluation::fullestStage() const {
 namespace {
 
 using placement::Placement;
-
-/// "all-reduce" as per-device programs name it.
-std::string nameOfStep(placement::StepKind kind) {
-  std::string name = placement::toString(kind);
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
-}
 
 class PlanEvaluation {
 public:
@@ -115,24 +108,11 @@ private:
           step->axes, [&](int axis) { return meshOf(stage).axes[axis].kind == placement::AxisKind::time; });
       if (isOverTime && step->kind != placement::StepKind::slice)
         return fail("'" + info.name + "' is needed for all micro-batches at once");
-      countStep(info, stage, *step, path[i - 1], path[i]);
+      addStep(info, meshOf(stage), *step, path[i - 1], path[i], price, evaluation.stages[stage].communication,
+              evaluation.traffic);
       addCopy(value, stage, path[i], event);
     }
     return success();
-  }
-
-  void countStep(const ValueInfo &info, int stage, const placement::Step &step, const Placement &from,
-                 const Placement &to) {
-    placement::StepDescription description =
-        placement::describeStep(step, info.shape, info.elementBytes, meshOf(stage), from, to);
-    // The program of a stage runs once for each micro-batch.
-    int64_t executions = placement::timeCount(meshOf(stage));
-    evaluation.stages[stage].communication += multiplySaturated(toPicoseconds(price.seconds(description)), executions);
-    if (placement::isLocal(step.kind))
-      return;
-    Traffic &traffic = evaluation.traffic[nameOfStep(step.kind)];
-    traffic.count += executions;
-    traffic.bytes += executions * description.busiestBytes;
   }
 
   /// Brings an operand to its reader; `placement` is what arrives.
@@ -208,20 +188,26 @@ private:
       partial[position] = arrived[position].partial;
     }
     std::string error;
-    std::optional<placement::OpPlacements> placements =
-        placement::placeOp(op.op, op.nest, decision.loops, mesh, partial, &error);
-    if (!placements)
+    std::optional<OpFigures> figures = computeFigures(problem, op, mesh, decision.loops, partial, price, &error);
+    if (!figures)
       return fail("'" + op.name + "': " + error);
+    const placement::OpPlacements &placements = figures->placements;
     for (auto [position, value] : llvm::enumerate(op.operands)) {
       const ValueInfo &info = problem.values[value];
-      if (!info.isScalar && placement::canonicalize(placements->operands[position], info.shape, mesh) !=
+      if (!info.isScalar && placement::canonicalize(placements.operands[position], info.shape, mesh) !=
                                 placement::canonicalize(arrived[position], info.shape, mesh))
         return fail("'" + op.name + "' gets an operand that its loops do not mean");
     }
     for (auto [position, value] : llvm::enumerate(op.results))
       if (const ValueInfo &info = problem.values[value]; !info.isScalar)
-        addCopy(value, stage, placement::canonicalize(placements->results[position], info.shape, mesh), number);
-    evaluation.stages[stage].compute += computeTime(problem, op, mesh, decision.loops, *placements);
+        addCopy(value, stage, placement::canonicalize(placements.results[position], info.shape, mesh), number);
+    evaluation.stages[stage].compute += figures->compute;
+    evaluation.stages[stage].communication += figures->communication;
+    for (const auto &[kind, own] : figures->traffic) {
+      evaluation.traffic[kind].count += own.count;
+      evaluation.traffic[kind].bytes += own.bytes;
+    }
+    scratch[{stage, number}] = figures->scratch;
     return success();
   }
 
@@ -263,6 +249,11 @@ private:
           changes[last + 1] -= copy.bytes;
         }
       }
+      for (auto [place, bytes] : scratch)
+        if (place.first == static_cast<int>(stage)) {
+          changes[place.second] += bytes;
+          changes[place.second + 1] -= bytes;
+        }
       int64_t sum = 0;
       for (auto [event, change] : changes) {
         sum += change;
@@ -281,6 +272,8 @@ private:
   std::map<CopyKey, std::set<Placement>> stored;
   std::set<std::tuple<int, int, Placement, Placement>> channels;
   std::set<int> settled;
+  /// What an op needs beside operands and results, by stage and event.
+  std::map<std::pair<int, int64_t>, int64_t> scratch;
   Evaluation evaluation;
 };
 

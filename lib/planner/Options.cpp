@@ -3,7 +3,8 @@
 //===- Options.cpp - The ways in which one op can run on a mesh --------------------===//
 #include "Options.h"
 
-#include "partita/placement/Destinations.h"
+#include "OpFigures.h"
+
 #include "llvm/ADT/STLExtras.h"
 
 #include <numeric>
@@ -16,7 +17,8 @@ using placement::LoopAssignment;
 using placement::PartialKind;
 
 OptionTable::OptionTable(const PlanningProblem &problem, const MeshCandidate &candidate, int stage, SpaceTable &spaces)
-    : problem(problem), candidate(candidate), mesh(candidate.stages[stage]), spaces(spaces) {
+    : problem(problem), candidate(candidate), mesh(candidate.stages[stage]), spaces(spaces),
+      price(*problem.machine, *problem.cost) {
   for (auto [number, op] : llvm::enumerate(problem.ops))
     for (auto [position, result] : llvm::enumerate(op.results))
       makers[result] = {number, position};
@@ -68,6 +70,8 @@ const std::set<PartialKind> &OptionTable::kindsOf(int value) {
 bool OptionTable::isLoopAllowed(const OpInfo &op, unsigned loop, int axis) const {
   const Loop &info = op.nest.loops[loop];
   if (info.kind == LoopKind::whole)
+    return false;
+  if (info.kind == LoopKind::expand && (!op.expansion || candidate.rules[axis] != AxisRule::any))
     return false;
   switch (candidate.rules[axis]) {
   case AxisRule::any:
@@ -162,13 +166,13 @@ void OptionTable::addOption(const OpInfo &op, const LoopAssignment &loops, const
   for (size_t axis = 0; axis < uses.size(); ++axis)
     for (unsigned operand : uses[axis].through)
       partial[operand][axis] = uses[axis].kind;
-  std::optional<placement::OpPlacements> placements = placement::placeOp(op.op, op.nest, loops, mesh, partial);
-  if (!placements)
+  std::optional<OpFigures> figures = computeFigures(problem, op, mesh, loops, partial, price);
+  if (!figures)
     return;
-  for (const placement::Placement &operand : placements->operands)
+  for (const placement::Placement &operand : figures->placements.operands)
     if (placement::findError(operand, operand.dims.size(), mesh))
       return;
-  OpOption option{loops, {}, {}, computeTime(problem, op, mesh, loops, *placements)};
+  OpOption option{loops, {}, {}, figures->compute + figures->communication, figures->scratch};
   auto intern = [&](const std::vector<int> &values, const std::vector<placement::Placement> &list,
                     std::vector<PlacementId> &ids) {
     for (auto [position, value] : llvm::enumerate(values)) {
@@ -176,8 +180,8 @@ void OptionTable::addOption(const OpInfo &op, const LoopAssignment &loops, const
       ids.push_back(info.isScalar ? -1 : spaces.find(info.shape, info.elementBytes).intern(list[position]));
     }
   };
-  intern(op.operands, placements->operands, option.operands);
-  intern(op.results, placements->results, option.results);
+  intern(op.operands, figures->placements.operands, option.operands);
+  intern(op.results, figures->placements.results, option.results);
   options.push_back(std::move(option));
 }
 
@@ -190,34 +194,6 @@ void OptionTable::dropDuplicates(std::vector<OpOption> &options) const {
   std::set<std::pair<std::vector<PlacementId>, std::vector<PlacementId>>> seen;
   llvm::erase_if(options,
                  [&](const OpOption &option) { return !seen.insert({option.operands, option.results}).second; });
-}
-
-Picoseconds computeTime(const PlanningProblem &problem, const OpInfo &op, const placement::Mesh &mesh,
-                        const LoopAssignment &loops, const placement::OpPlacements &placements) {
-  SmallVector<int64_t> extents;
-  for (auto [loop, splits] : llvm::zip(op.loops, loops))
-    extents.push_back(placement::boundOfLocalExtent(loop.extent, splits, mesh));
-  auto bytesOf = [&](int value, const placement::Placement &placement) -> int64_t {
-    const ValueInfo &info = problem.values[value];
-    return info.isScalar ? 0 : placement::boundOfLocalElements(info.shape, placement, mesh) * info.elementBytes;
-  };
-  int64_t read = 0, written = 0;
-  std::set<std::pair<int, placement::Placement>> distinct;
-  for (auto [value, placement] : llvm::zip(op.operands, placements.operands))
-    if (distinct.insert({value, placement}).second)
-      read += bytesOf(value, placement);
-  for (auto [value, placement] : llvm::zip(op.results, placements.results))
-    written += bytesOf(value, placement);
-  cost::Computation kernel = describeKernel(op, extents, read, written);
-  // Another shape of the same elements is no kernel.
-  if (kernel.unit == cost::Unit::Movement && kernel.operations == 0)
-    return 0;
-  std::set<int32_t> types;
-  Seconds slowest;
-  for (int64_t device : mesh.devices)
-    if (machine::DeviceId id{static_cast<int32_t>(device)}; types.insert(problem.machine->typeIdOf(id).value).second)
-      slowest = std::max(slowest, problem.cost->computeSeconds(kernel, problem.machine->typeOf(id)));
-  return multiplySaturated(toPicoseconds(slowest.value), placement::timeCount(mesh));
 }
 
 } // namespace partita::planner

@@ -12,11 +12,13 @@
 
 #include "Space.h"
 
+#include "partita/cost/MachinePrice.h"
+
 namespace partita::planner {
 
 /// What an axis may be used for.
 enum class AxisRule {
-  any,   ///< every loop, or none
+  any,   ///< every loop, or none; the others leave loops that are split by expansion whole
   batch, ///< the batch loop wherever there is one, and nothing else
   model, ///< loops of the model's own dims; matrix work and attention must use it where they have one
   micro  ///< as `batch`, outermost: micro-batches
@@ -35,8 +37,10 @@ struct OpOption {
   placement::LoopAssignment loops;
   /// Numbers in the space of each value; -1 for scalars.
   std::vector<PlacementId> operands, results;
-  /// Of all executions in a step.
+  /// Of all executions in a step, with what the op communicates itself when it is split by its expansion.
   Picoseconds compute = 0;
+  /// Bytes that it needs beside operands and results.
+  int64_t scratch = 0;
 };
 
 /// The options of ops on the mesh of one stage.
@@ -75,6 +79,7 @@ private:
   const MeshCandidate &candidate;
   const placement::Mesh &mesh;
   SpaceTable &spaces;
+  cost::MachinePrice price;
   std::vector<int> representatives;
   std::map<int, std::vector<OpOption>> table;
   /// With which kinds a value may be partial.
@@ -82,10 +87,6 @@ private:
   std::map<int, std::pair<int, int>> makers;
   int64_t numOptions = 0;
 };
-
-/// Time of all executions of an op in a step under these loops, on the slowest device of the mesh.
-Picoseconds computeTime(const PlanningProblem &problem, const OpInfo &op, const placement::Mesh &mesh,
-                        const placement::LoopAssignment &loops, const placement::OpPlacements &placements);
 
 } // namespace partita::planner
 

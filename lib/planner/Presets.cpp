@@ -3,7 +3,8 @@
 //===- Presets.cpp - Which meshes are searched, and what their axes may do ---------===//
 #include "Presets.h"
 
-#include "partita/placement/Destinations.h"
+#include "OpFigures.h"
+
 #include "llvm/ADT/STLExtras.h"
 
 #include <numeric>
@@ -178,8 +179,9 @@ FailureOr<std::vector<MeshCandidate>> findCandidates(const PlanningProblem &prob
 Picoseconds computeWholeTime(const PlanningProblem &problem, const OpInfo &op) {
   placement::Mesh mesh = placement::makeMesh({});
   placement::LoopAssignment loops(op.loops.size());
-  std::optional<placement::OpPlacements> placements = placement::placeOp(op.op, op.nest, loops, mesh, {});
-  return placements ? computeTime(problem, op, mesh, loops, *placements) : 0;
+  std::optional<OpFigures> figures =
+      computeFigures(problem, op, mesh, loops, {}, cost::MachinePrice(*problem.machine, *problem.cost));
+  return figures ? figures->compute : 0;
 }
 
 /// Where cuts may be: in front of these ops.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===- Problem.cpp - Reading a function as a planning problem ----------------------===//
-#include "Problem.h"
+#include "OpFigures.h"
 
 #include "partita/dialects/interfaces/SymbolicShape.h"
 
@@ -14,6 +14,50 @@ namespace partita::planner {
 Picoseconds toPicoseconds(double seconds) {
   double scaled = std::round(seconds * 1e12);
   return scaled >= static_cast<double>(kNever) ? kNever : static_cast<Picoseconds>(std::max(0.0, scaled));
+}
+
+ValueInfo describeValue(Value value, ValueKind kind, std::string name) {
+  ValueInfo info;
+  info.value = value;
+  info.kind = kind;
+  info.name = std::move(name);
+  if (auto tensor = dyn_cast<RankedTensorType>(value.getType())) {
+    info.shape = placement::toShape(tensor);
+    info.elementBytes = placement::getElementBytes(tensor.getElementType());
+  } else {
+    info.isScalar = true;
+  }
+  return info;
+}
+
+static std::string elementTypeOf(Operation *op) {
+  for (TypeRange types : {TypeRange(op->getOperandTypes()), TypeRange(op->getResultTypes())})
+    for (Type type : types)
+      if (auto tensor = dyn_cast<RankedTensorType>(type)) {
+        std::string text;
+        llvm::raw_string_ostream(text) << tensor.getElementType();
+        return text;
+      }
+  return "f32";
+}
+
+OpInfo describeOp(Operation *op, LoopNest nest) {
+  OpInfo info;
+  info.op = op;
+  info.name = getModelName(op).str();
+  info.nest = std::move(nest);
+  info.loops = placement::toLoops(info.nest);
+  info.elementType = elementTypeOf(op);
+  if (auto cost = dyn_cast<CostOpInterface>(op)) {
+    SmallVector<int64_t> extents;
+    for (const Loop &loop : info.nest.loops)
+      extents.push_back(loop.extent);
+    info.work = cost.getWork(extents).kind;
+  }
+  info.units.resize(info.loops.size());
+  info.isBatch.resize(info.loops.size());
+  info.isToken.resize(info.loops.size());
+  return info;
 }
 
 namespace {
@@ -39,18 +83,8 @@ public:
 
 private:
   int addValue(Value value, ValueKind kind, std::string name) {
-    ValueInfo info;
-    info.value = value;
-    info.kind = kind;
-    info.name = std::move(name);
-    if (auto tensor = dyn_cast<RankedTensorType>(value.getType())) {
-      info.shape = placement::toShape(tensor);
-      info.elementBytes = placement::getElementBytes(tensor.getElementType());
-    } else {
-      info.isScalar = true;
-    }
     numbers[value] = problem.values.size();
-    problem.values.push_back(std::move(info));
+    problem.values.push_back(describeValue(value, kind, std::move(name)));
     return problem.values.size() - 1;
   }
 
@@ -70,43 +104,19 @@ private:
     problem.numArguments = function.getNumArguments();
   }
 
-  static std::string elementTypeOf(Operation *op) {
-    for (TypeRange types : {TypeRange(op->getOperandTypes()), TypeRange(op->getResultTypes())})
-      for (Type type : types)
-        if (auto tensor = dyn_cast<RankedTensorType>(type)) {
-          std::string text;
-          llvm::raw_string_ostream(text) << tensor.getElementType();
-          return text;
-        }
-    return "f32";
-  }
-
   LogicalResult readOp(Operation *op) {
     auto split = dyn_cast<SplitOpInterface>(op);
     if (!split)
       return op->emitError() << "E-NO-RULE: '" << op->getName() << "' does not say how it splits";
-    OpInfo info;
-    info.op = op;
-    info.name = getModelName(op).str();
-    info.nest = split.getLoopNest();
+    OpInfo info = describeOp(op, split.getLoopNest());
     std::string error = checkLoopNest(info.nest, op->getOperandTypes(), op->getResultTypes());
     if (!error.empty())
       return op->emitError() << "E-NO-RULE: " << error;
-    info.loops = placement::toLoops(info.nest);
-    info.elementType = elementTypeOf(op);
-    if (auto cost = dyn_cast<CostOpInterface>(op)) {
-      SmallVector<int64_t> extents;
-      for (const Loop &loop : info.nest.loops)
-        extents.push_back(loop.extent);
-      info.work = cost.getWork(extents).kind;
-    }
+    info.expansion = readExpansion(info);
     for (Value operand : op->getOperands())
       info.operands.push_back(numbers.lookup(operand));
     for (Value result : op->getResults())
       info.results.push_back(addValue(result, ValueKind::made, info.name));
-    info.units.resize(info.loops.size());
-    info.isBatch.resize(info.loops.size());
-    info.isToken.resize(info.loops.size());
     problem.ops.push_back(std::move(info));
     return success();
   }

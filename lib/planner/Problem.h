@@ -41,6 +41,8 @@ struct ValueInfo {
   std::string name;
 };
 
+struct ExpansionInfo;
+
 struct OpInfo {
   mlir::Operation *op = nullptr;
   std::string name;
@@ -56,6 +58,8 @@ struct OpInfo {
   std::vector<bool> isBatch, isToken;
   /// Numbers of the pins whose glob matches.
   std::vector<int> pins;
+  /// What it is split into along loops of kind `expand`; null when it has none. See OpFigures.h.
+  std::shared_ptr<ExpansionInfo> expansion;
 };
 
 /// `GLOB:loop=axis,...`, understood.
@@ -87,6 +91,10 @@ struct PlanningProblem {
 /// Reads the function; a diagnostic (E-NO-RULE, E-PIN, E-PLAN) says what is wrong with it.
 mlir::FailureOr<PlanningProblem> buildProblem(mlir::func::FuncOp function, const machine::Machine &machine,
                                               const cost::CostModel &cost, const PlanOptions &options);
+
+/// A value without a number, an op without operands and results.
+ValueInfo describeValue(mlir::Value value, ValueKind kind, std::string name);
+OpInfo describeOp(mlir::Operation *op, LoopNest nest);
 
 /// Fills in `units`, `isBatch` and `isToken` of all ops.
 void propagateDims(PlanningProblem &problem);

@@ -47,6 +47,7 @@ bool StepExpansion::expand(const Label &from, int fromNumber, const std::vector<
     for (auto [index, option] : llvm::enumerate(*options)) {
       label.option = index;
       label.time = from.time + option.compute;
+      transient = option.scratch;
       expandCompute(option, 0);
     }
   return step.kind != StepKind::compute || !options->empty();

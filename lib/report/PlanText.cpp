@@ -26,7 +26,8 @@ static std::string spellLoops(Operation *op) {
   std::vector<std::string> parts;
   for (auto [index, dim] : llvm::enumerate(loops.getLoops()))
     if (!dim.getSplits().empty() && index < nest.loops.size())
-      parts.push_back(nest.loops[index].label + " over " + spell(dim.getSplits()));
+      parts.push_back(nest.loops[index].label + " over " + spell(dim.getSplits()) +
+                      (nest.loops[index].kind == LoopKind::expand ? " (expanded)" : ""));
   return parts.empty() ? "-" : llvm::join(parts, "; ");
 }
 

@@ -2,13 +2,14 @@
 #include "RandomPlan.h"
 #include "partita/dialects/plan/Plan.h"
 #include "partita/interpreter/Run.h"
-#include "partita/partition/Partition.h"
+#include "partita/placement/Expansion.h"
 
 using namespace mlir;
 
 namespace partita::test {
 
-static placement::LoopAssignment drawLoops(const LoopNest &nest, const placement::Mesh &mesh, std::mt19937_64 &random) {
+static placement::LoopAssignment drawLoops(Operation *op, const LoopNest &nest, const placement::Mesh &mesh,
+                                           std::mt19937_64 &random) {
   placement::LoopAssignment assignment(nest.loops.size());
   for (size_t axis = 0; axis < mesh.axes.size(); ++axis) {
     // Two in three axes split something.
@@ -20,7 +21,7 @@ static placement::LoopAssignment drawLoops(const LoopNest &nest, const placement
     placement::LoopAssignment tried = assignment;
     int64_t unit = random() % 4 == 0 ? 2 : 1;
     tried[loop].push_back({static_cast<int>(axis), unit});
-    if (placement::placeOp(nest, tried, mesh, {}))
+    if (placement::placePlannedOp(op, nest, tried, mesh, {}))
       assignment = tried;
   }
   return assignment;
@@ -51,7 +52,7 @@ void planAtRandom(ModuleOp module, const std::vector<placement::Mesh> &meshes, s
     LoopNest nest = cast<SplitOpInterface>(op).getLoopNest();
     op->setAttr(plan::kStageAttr, FlatSymbolRefAttr::get(stages[stage].getSymNameAttr()));
     op->setAttr(plan::kLoopsAttr,
-                placement::toAttribute(context, drawLoops(nest, meshes[stage], random), meshes[stage]));
+                placement::toAttribute(context, drawLoops(op, nest, meshes[stage], random), meshes[stage]));
   }
 }
 

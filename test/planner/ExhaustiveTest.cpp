@@ -61,7 +61,8 @@ private:
     std::set<PlacementId> before = copies[value], sources = before;
     if (problem.values[sequence.values[value].value].kind != ValueKind::made) {
       sources = {values.withoutPartial(wanted)};
-      if (keepsSmaller && sequence.readCount[value] == 1)
+      bool isParameter = problem.values[sequence.values[value].value].kind == ValueKind::parameter;
+      if (keepsSmaller && isParameter && sequence.readCount[value] == 1)
         for (const OpOption &other : space.options[0]->find(current.op))
           if (PlacementId kept = values.withoutPartial(other.operands[position]);
               values.storedBytes(kept) < values.storedBytes(*sources.begin()))
@@ -192,7 +193,7 @@ TEST_P(ExhaustiveTest, searchFindsTheFastestThatFits) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Small, ExhaustiveTest,
-                         ::testing::Combine(::testing::Values(kMlp, kShared), ::testing::Values(2, 3),
+                         ::testing::Combine(::testing::Values(kMlp, kShared, kNormalised), ::testing::Values(2, 3),
                                             ::testing::Values(0.0, 1e-10, 1e-8)));
 
 } // namespace

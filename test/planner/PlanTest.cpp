@@ -121,6 +121,56 @@ TEST(PlanTest, pinsHold) {
   EXPECT_TRUE(loops[2].getSplits().empty());
 }
 
+TEST(PlanTest, decodingSplitsTheKeys) {
+  TestProblem test(kDecode, 4);
+  FailureOr<PlanResult> plan = test.plan();
+  ASSERT_TRUE(succeeded(plan));
+  Operation &attention = test.function().getBody().front().front();
+  auto loops = cast<plan::LoopsAttr>(attention.getAttr(plan::kLoopsAttr)).getLoops();
+  EXPECT_EQ(loops[5].getSplits().size(), 1u);
+  // Of one row: the maximum, the sum, the product with the values.
+  EXPECT_EQ(plan->predicted.communication["all_reduce"].count, 3);
+  EXPECT_EQ(plan->predicted.communication.size(), 1u);
+  // Each rank reads its own keys and values, and keeps one row of scores beside them.
+  EXPECT_EQ(plan->predicted.memory["inputs"], 4 * (8 + 2 * 16 * 8));
+  EXPECT_GE(plan->predicted.memory["activations"], 4 * 16);
+}
+
+TEST(PlanTest, expansionsArePricedAsTheyRun) {
+  TestProblem test(kDecode, 4);
+  test.options.pins = {"attention:key=x"};
+  FailureOr<PlanningProblem> problem = test.build();
+  ASSERT_TRUE(succeeded(problem));
+  FailureOr<Solution> solution = solveProblem(*problem);
+  ASSERT_TRUE(succeeded(solution));
+  const StageFigures &stage = solution->evaluation.stages[0];
+  // A nanosecond each: 2 * 8 * 16 operations of each product; of 16 scores the scale, maximum, difference, exponential
+  // (10), sum and quotient; kernels: both products, up to the maximum, up to the sum, the quotient.
+  double operations = 2 * 2 * 8 * 16 + 15 * 16;
+  // A picosecond each: what the products read and write (query, keys, scores; weights, values, result); the scores and
+  // their factor read, the scaled ones and the maximum written; these read, the exponentials and the sum written; these
+  // read, the weights written.
+  double bytes = 4 * ((8 + 8 * 16 + 16) + (16 + 8 * 16 + 8) + (16 + 1 + 16 + 1) + (16 + 1 + 16 + 1) + (16 + 1 + 16));
+  EXPECT_NEAR(static_cast<double>(stage.compute), (operations + 5) * 1000 + bytes, 5);
+  // Three all-reduces: of one number, one number, and eight; each of the four ranks reduces one number at least.
+  EXPECT_NEAR(static_cast<double>(stage.communication), 3 * 7000 + (4 + 4 + 8) * 4 * 100, 1);
+}
+
+TEST(PlanTest, presetsLeaveExpandLoopsWhole) {
+  for (const char *preset : {"tensor", "data", "megatron:tensor=2,data=2"}) {
+    TestProblem test(kNormalised, 4);
+    test.options.preset = preset;
+    ASSERT_TRUE(succeeded(test.plan())) << preset;
+    for (Operation &op : test.function().getBody().front().without_terminator())
+      if (isa<DecomposableOpInterface>(op))
+        EXPECT_TRUE(cast<plan::LoopsAttr>(op.getAttr(plan::kLoopsAttr)).getLoops()[1].getSplits().empty()) << preset;
+  }
+  TestProblem pinned(kNormalised, 4);
+  pinned.options.preset = "tensor";
+  pinned.options.pins = {"softmax:d1=tensor"};
+  EXPECT_EQ(pinned.planError().find("E-INFEASIBLE-PIN"), 0u);
+}
+
 TEST(PlanTest, mistakesAreExplained) {
   struct Case {
     const char *preset, *pin;

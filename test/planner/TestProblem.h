@@ -85,6 +85,28 @@ func.func @main(%x: tensor<6x4xf32> {partita.role = "input"}, %w: tensor<4x4xf32
 }
 )";
 
+/// Rows that are normalised twice, between products: both can be split along the dim that they normalise.
+inline const char *const kNormalised = R"(
+func.func @main(%x: tensor<3x4xf32> {partita.role = "input"}, %w: tensor<4x6xf32> {partita.role = "parameter"},
+                %s: tensor<6xf32> {partita.role = "parameter"}) -> tensor<3x6xf32> {
+  %0 = partita_graph.contraction "fc"(%x, %w) "mk,kn->mn" : (tensor<3x4xf32>, tensor<4x6xf32>) -> tensor<3x6xf32>
+  %1 = partita_graph.rms_norm "norm" (%0, %s) axis 1 epsilon 1.0e-05 : (tensor<3x6xf32>, tensor<6xf32>) -> tensor<3x6xf32>
+  %2 = partita_graph.softmax "softmax" (%1) dim 1 : (tensor<3x6xf32>) -> tensor<3x6xf32>
+  %3 = partita_graph.elementwise "exp" exp(%2) : (tensor<3x6xf32>) -> tensor<3x6xf32>
+  return %3 : tensor<3x6xf32>
+}
+)";
+
+/// Decoding: one query of one head and one image reads many keys.
+inline const char *const kDecode = R"(
+func.func @main(%q: tensor<1x1x1x8xf32> {partita.role = "input"}, %k: tensor<1x1x64x8xf32> {partita.role = "input"},
+                %v: tensor<1x1x64x8xf32> {partita.role = "input"}) -> tensor<1x1x1x8xf32> {
+  %0 = partita_graph.attention "attention" (%q, %k, %v) scale 0.5 causal true : (tensor<1x1x1x8xf32>,
+    tensor<1x1x64x8xf32>, tensor<1x1x64x8xf32>) -> tensor<1x1x1x8xf32>
+  return %0 : tensor<1x1x1x8xf32>
+}
+)";
+
 /// `count` residual layers: x + w2 relu(w1 x).
 inline std::string makeLayers(int count) {
   std::string arguments = "%x0: tensor<8x16xf32> {partita.role = \"input\"}", body;

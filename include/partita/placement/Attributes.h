@@ -40,7 +40,8 @@ mlir::RankedTensorType getLocalType(mlir::RankedTensorType global, const Placeme
 
 /// What an op's loops mean for its operands and results, partial values flowing through included. `partialOperands[i]`
 /// lists the axes over which operand i arrives partial. Returns an error text when the combination is not defined
-/// (rule SPMD-2: an op reads partial values only where it is linear in them or moves elements).
+/// (rule SPMD-2: an op reads partial values only where it is linear in them or moves elements), or when a loop is cut
+/// that only an expansion can split (SPMD-7).
 struct OpPlacements {
   std::vector<Placement> operands;
   std::vector<Placement> results;
@@ -48,6 +49,15 @@ struct OpPlacements {
 std::optional<OpPlacements> placeOp(const LoopNest &nest, const LoopAssignment &assignment, const Mesh &mesh,
                                     const std::vector<std::map<int, PartialKind>> &partialOperands,
                                     std::string *error = nullptr);
+
+/// As placeOp, also where loops of kind `expand` are cut: what the op as a whole reads and leaves. Whether its
+/// expansion can do that, Expansion.h says.
+std::optional<OpPlacements> placeComposite(const LoopNest &nest, const LoopAssignment &assignment, const Mesh &mesh,
+                                           const std::vector<std::map<int, PartialKind>> &partialOperands,
+                                           std::string *error = nullptr);
+
+/// A loop of kind `expand` that the assignment cuts.
+std::optional<unsigned> findExpandedLoop(const LoopNest &nest, const LoopAssignment &assignment);
 
 } // namespace partita::placement
 

@@ -22,10 +22,12 @@ namespace partita::placement {
 /// One entry per loop: its cuts, outermost first, units in iterations of the loop.
 using LoopAssignment = std::vector<DimSplit>;
 
-/// `reduction` is set for a loop whose iterations are combined, to the kind of the combination.
+/// `reduction` is set for a loop whose iterations are combined, to the kind of the combination. `isCompleted`: the op
+/// itself combines the parts of a cut loop, so that results which the loop does not walk are replicated.
 struct Loop {
   Extent extent;
   std::optional<PartialKind> reduction;
+  bool isCompleted = false;
 
   auto operator<=>(const Loop &) const = default;
 };
@@ -63,7 +65,8 @@ std::optional<Placement> placementOfOperand(const std::vector<DimExpression> &di
                                             const LoopAssignment &assignment, const Mesh &mesh);
 
 /// The placement the result gets: as for an operand, and partial over the axes of the reduction loops that do not
-/// walk it. Nothing also if a cut parallel loop does not walk the result, or kinds would mix (L7).
+/// walk it, replicated over those of completed loops. Nothing also if a cut parallel loop does not walk the result, or
+/// kinds would mix (L7).
 std::optional<Placement> placementOfResult(const std::vector<DimExpression> &dims, const std::vector<Loop> &loops,
                                            const LoopAssignment &assignment, const Mesh &mesh);
 

@@ -55,6 +55,7 @@ static void addMatrixWork(std::vector<OpCase> &cases) {
   contraction("m,n->mn", "tensor<3xf32>", "tensor<5xf32>", "tensor<3x5xf32>");
   contraction("akl,lkb->ab", "tensor<2x3x4xf32>", "tensor<4x3x2xf32>", "tensor<2x2xf32>");
   contraction("mk,kn->mn", "tensor<3x8xbf16>", "tensor<8x2xbf16>", "tensor<3x2xbf16>");
+  contraction("mk,kn->mn", "tensor<3x8xbf16>", "tensor<8x2xf32>", "tensor<3x2xf32>");
   auto convolution = [&](const char *attributes, const char *a, const char *b, const char *c) {
     cases.push_back({"convolution \"op\" (%a0, %a1) " + std::string(attributes), {a, b}, c});
   };
@@ -164,6 +165,10 @@ static void addComposites(std::vector<OpCase> &cases) {
   cases.push_back({R"(rms_norm "op" (%a0, %a1) axis 2 epsilon 1.0e-6)",
                    {"tensor<2x5x8xf32>", "tensor<8xf32>"},
                    "tensor<2x5x8xf32>"});
+  cases.push_back({R"(softmax "op" (%a0) dim 0)", {"tensor<9x2xbf16>"}, "tensor<9x2xbf16>"});
+  cases.push_back({R"(layer_norm "op" (%a0, %a1, %a2) axis 1 epsilon 1.0e-5)",
+                   {"tensor<3x8xf16>", "tensor<8xf16>", "tensor<8xf16>"},
+                   "tensor<3x8xf16>"});
   std::string channels = "tensor<3xf32>";
   cases.push_back({R"(batch_norm "op" (%a0, %a1, %a2, %a3, %a4) epsilon 1.0e-5)",
                    {"tensor<2x3x4x5xf32>", channels, channels, channels, channels},
@@ -179,6 +184,10 @@ static void addComposites(std::vector<OpCase> &cases) {
             "tensor<2x4x3x4xf32>");
   attention({"tensor<2x4x3x4xf32>", "tensor<2x2x5x4xf32>", "tensor<2x2x5x4xf32>", "tensor<2x1x3x5xf32>"}, "true",
             "tensor<2x4x3x4xf32>");
+  // Decoding: one query reads the keys so far.
+  attention({"tensor<1x4x1x4xf32>", "tensor<1x1x9x4xf32>", "tensor<1x1x9x6xf32>"}, "true", "tensor<1x4x1x6xf32>");
+  attention({"tensor<2x2x3x4xbf16>", "tensor<2x2x5x4xbf16>", "tensor<2x2x5x4xbf16>", "tensor<1x1x3x5xbf16>"}, "true",
+            "tensor<2x2x3x4xbf16>");
   for (const char *interleaved : {"true", "false"})
     cases.push_back({"rotary \"op\" (%a0, %a1, %a2) interleaved " + std::string(interleaved),
                      {"tensor<2x3x5x4xf32>", "tensor<5x2xf32>", "tensor<5x2xf32>"},
