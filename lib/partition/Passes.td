@@ -27,7 +27,8 @@ def PartitionPass : Pass<"partita-partition", "::mlir::ModuleOp"> {
   let summary = "graph and plan become per-device programs";
   let description = [{
     Every function with a planned body is replaced by one function per stage on local values, channels between stages
-    and the event table. The only writer of communication ops.
+    and the event table. The only writer of communication ops. An op that is split along a loop of kind `expand` becomes
+    the small ops that it is made of, with an all-reduce behind each that leaves a partial value.
 
     ```mlir
     // before

@@ -174,10 +174,16 @@ static JsonValue opToJson(const CheckedOp &op) {
     if (loop.kind == LoopKind::whole)
       whole.append(described.set("reason", loop.reason));
     else
-      (loop.kind == LoopKind::reduction ? reduced : loop.kind == LoopKind::expand ? expanded : splits)
+      (loop.kind == LoopKind::reduction ? reduced
+       : loop.kind == LoopKind::expand  ? expanded
+                                        : splits)
           .append(described);
   }
-  entry.set("splits", splits).set("splits_reduced", reduced).set("splits_expanded", expanded).set("whole", whole).set("operations", op.operations);
+  entry.set("splits", splits)
+      .set("splits_reduced", reduced)
+      .set("splits_expanded", expanded)
+      .set("whole", whole)
+      .set("operations", op.operations);
   return entry;
 }
 

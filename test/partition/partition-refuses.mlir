@@ -20,9 +20,19 @@ func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
 // -----
 
 partita_plan.stage @s on <["x"=2], devices = [0, 1]>
+func.func @main(%x: tensor<4xf32>) -> tensor<f32> {
+  // expected-error @+1 {{E-SPMD-TYPE: SPMD-1: loop 'd0' cannot be split: products of parts}}
+  %0 = partita_graph.reduce "a" prod(%x) dims [0] {partita_plan.loops = #partita_plan.loops<[["x"]]>} : (tensor<4xf32>) -> tensor<f32>
+  return %0 : tensor<f32>
+}
+
+// -----
+
+// The maximum of later micro-batches cannot be waited for.
+partita_plan.stage @s on <["micro"=2 time], devices = [0]>
 func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
-  // expected-error @+1 {{E-SPMD-TYPE: SPMD-1: loop 'd0' cannot be split: normalised along this dim}}
-  %0 = partita_graph.softmax "a" (%x) dim 0 {partita_plan.loops = #partita_plan.loops<[["x"]]>} : (tensor<4xf32>) -> tensor<4xf32>
+  // expected-error @+1 {{E-SPMD-TYPE: SPMD-8: loop 'd0' needs all micro-batches at once}}
+  %0 = partita_graph.softmax "a" (%x) dim 0 {partita_plan.loops = #partita_plan.loops<[["micro"]]>} : (tensor<4xf32>) -> tensor<4xf32>
   return %0 : tensor<4xf32>
 }
 
