@@ -126,6 +126,13 @@ Value ImportSession::makeKnown(const Known &known, llvm::StringRef name, Locatio
     return Value();
   }
   auto type = RankedTensorType::get(known.shape, known.element);
+  if (isa<FloatType>(known.element)) {
+    std::vector<double> numbers;
+    for (const DimSize &size : known.elements)
+      numbers.push_back(static_cast<double>(size.constant));
+    return makeConstant(location,
+                        interpreter::Tensor::fromDoubles(known.element, known.shape, numbers).toElements(type), name);
+  }
   SmallVector<APInt> elements;
   for (const DimSize &size : known.elements)
     elements.emplace_back(known.element.getIntOrFloatBitWidth(), static_cast<uint64_t>(size.constant),
@@ -275,6 +282,47 @@ const Known *ImportSession::getKnown(llvm::StringRef name) {
   return found->known.get();
 }
 
+/// The elements of a float tensor of the file; nullopt where they are not there or not floats.
+static std::optional<interpreter::Tensor> readFloats(const ModelFile &file, const onnx::Tensor &tensor, Type element) {
+  std::optional<uint64_t> count = countElements(tensor.dims());
+  if (!count || *count > mostKnownElements || !element || !isa<FloatType>(element))
+    return std::nullopt;
+  llvm::Expected<Payload> payload = locatePayload(file, tensor);
+  llvm::Expected<std::string> bytes = payload ? readPayload(*payload, inlineByteLimit) : payload.takeError();
+  if (!bytes) {
+    llvm::consumeError(bytes.takeError());
+    return std::nullopt;
+  }
+  auto owner = std::make_shared<std::string>(std::move(*bytes));
+  return interpreter::Tensor(element, {static_cast<int64_t>(*count)}, reinterpret_cast<const uint8_t *>(owner->data()),
+                             owner);
+}
+
+std::optional<std::vector<double>> ImportSession::getNumbers(llvm::StringRef name) {
+  if (const Known *known = getKnown(name)) {
+    std::vector<double> numbers;
+    for (const DimSize &size : known->elements)
+      numbers.push_back(static_cast<double>(size.constant));
+    return known->isStatic() ? std::optional(numbers) : std::nullopt;
+  }
+  ImportedValue *found = find(name);
+  if (!found || found->isPoisoned)
+    return std::nullopt;
+  if (found->tensor) {
+    std::optional<interpreter::Tensor> tensor =
+        readFloats(file, *found->tensor, getElementType(found->tensor->data_type()));
+    return tensor ? std::optional(tensor->toDoubles()) : std::nullopt;
+  }
+  auto constant = found->value ? found->value.getDefiningOp<graph::ConstantOp>() : graph::ConstantOp();
+  if (!constant || constant.getType().getNumElements() > int64_t(mostKnownElements))
+    return std::nullopt;
+  llvm::Expected<interpreter::Tensor> tensor = interpreter::Tensor::fromElements(constant.getValue());
+  if (tensor)
+    return tensor->toDoubles();
+  llvm::consumeError(tensor.takeError());
+  return std::nullopt;
+}
+
 std::optional<double> ImportSession::getScalar(llvm::StringRef name) {
   ImportedValue *found = find(name);
   if (!found || found->isPoisoned)
@@ -290,15 +338,7 @@ std::optional<double> ImportSession::getScalar(llvm::StringRef name) {
   }
   if (!found->tensor || countElements(found->tensor->dims()) != 1u)
     return std::nullopt;
-  Type element = getElementType(found->tensor->data_type());
-  llvm::Expected<Payload> payload = locatePayload(file, *found->tensor);
-  llvm::Expected<std::string> bytes = payload ? readPayload(*payload, inlineByteLimit) : payload.takeError();
-  if (!bytes || !element || !isa<FloatType>(element)) {
-    if (!bytes)
-      llvm::consumeError(bytes.takeError());
-    return std::nullopt;
-  }
-  auto owner = std::make_shared<std::string>(std::move(*bytes));
-  interpreter::Tensor tensor(element, {}, reinterpret_cast<const uint8_t *>(owner->data()), owner);
-  return tensor.toDoubles().front();
+  std::optional<interpreter::Tensor> tensor =
+      readFloats(file, *found->tensor, getElementType(found->tensor->data_type()));
+  return tensor ? std::optional(tensor->toDoubles().front()) : std::nullopt;
 }

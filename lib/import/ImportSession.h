@@ -58,6 +58,8 @@ public:
   const Known *getKnown(llvm::StringRef tensor);
   /// The only element of a float tensor of the file with one element.
   std::optional<double> getScalar(llvm::StringRef tensor);
+  /// The elements of a short tensor whose numbers are known while importing, row-major.
+  std::optional<std::vector<double>> getNumbers(llvm::StringRef tensor);
 
   /// The model's inputs that a tensor of the main graph is computed from, in the order of the file; empty where one of
   /// them is too large to be fixed while importing.

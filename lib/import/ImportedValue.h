@@ -18,7 +18,7 @@
 
 namespace partita::import {
 
-/// An integer or bool tensor with known elements, row-major; bool is 0 or 1.
+/// A tensor with known elements, row-major: integers, bool (0 or 1), or whole numbers of a float type.
 struct Known {
   std::vector<int64_t> shape;
   std::vector<DimSize> elements;

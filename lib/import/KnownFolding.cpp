@@ -8,6 +8,8 @@
 //===----------------------------------------------------------------------===//
 #include "OpTable.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace partita;
 using namespace partita::import;
@@ -75,6 +77,12 @@ static std::optional<Range> findRange(const DimSize &size) {
   return isInRange(size) && least && greatest ? std::optional(Range{*least, *greatest}) : std::nullopt;
 }
 
+/// Integers truncate; whole numbers of a float type must stay whole.
+static std::optional<Known> foldDivision(NodeContext &node, const Operands &in) {
+  bool isFloat = isa<FloatType>(in[0]->element);
+  return isFloat ? foldPairwise<divideExactly>(node, in) : foldPairwise<divide>(node, in);
+}
+
 static std::optional<DimSize> selectLess(const DimSize &a, const DimSize &b) {
   std::optional<Range> first = findRange(a), second = findRange(b);
   if (!first || !second)
@@ -134,9 +142,25 @@ static std::optional<Known> foldNeg(NodeContext &, const Operands &in) {
   return result;
 }
 
-/// Between integer types wide enough for any extent; other casts are ops.
+/// Whole numbers up to here are exact in f32.
+static constexpr double largestExactFloat = 1 << 24;
+
+static bool isExactFloat(const DimSize &size) {
+  std::optional<Range> range = findRange(size);
+  return range && static_cast<double>(range->greatest) <= largestExactFloat &&
+         static_cast<double>(range->least) >= -largestExactFloat;
+}
+
+/// Between integer types wide enough for any extent; symbolic extents also become whole numbers of a float type (other
+/// casts are ops).
 static std::optional<Known> foldCast(NodeContext &node, const Operands &in) {
   Type element = node.getSession().getElementType(static_cast<int32_t>(node.getInteger("to", 0)));
+  if (element && (element.isF32() || element.isF64()) && !in[0]->isStatic() &&
+      llvm::all_of(in[0]->elements, isExactFloat)) {
+    Known whole = *in[0];
+    whole.element = element;
+    return whole;
+  }
   if (!element || (!element.isSignedInteger(64) && !element.isSignedInteger(32)))
     return std::nullopt;
   for (const DimSize &size : in[0]->elements) {
@@ -279,7 +303,7 @@ static const std::map<std::string, Fold> &getFolds() {
       {"Add", foldPairwise<addChecked>},
       {"Sub", foldPairwise<subtract>},
       {"Mul", foldPairwise<multiplyChecked>},
-      {"Div", foldPairwise<divide>},
+      {"Div", foldDivision},
       {"Min", foldPairwise<selectLess>},
       {"Max", foldPairwise<selectMore>},
       {"Equal", foldPairwise<isEqual, true>},
@@ -289,6 +313,9 @@ static const std::map<std::string, Fold> &getFolds() {
       {"Neg", foldNeg},
       {"Cast", foldCast},
       {"Identity", foldIdentity},
+      {"Floor", foldIdentity},
+      {"Ceil", foldIdentity},
+      {"Round", foldIdentity},
       {"Gather", foldGather},
       {"Concat", foldConcat},
       {"Slice", foldSlice},
@@ -302,13 +329,39 @@ static const std::map<std::string, Fold> &getFolds() {
   return folds;
 }
 
-bool partita::import::foldKnown(NodeContext &node) {
+/// Numbers beside symbolic extents that were cast to a float, as exporters multiply them; null where one is no integer.
+static std::shared_ptr<const Known> readWhole(NodeContext &node, int index, Type element) {
+  std::optional<std::vector<double>> numbers = node.getSession().getNumbers(node.getInputName(index));
+  if (!numbers || numbers->size() > mostKnownElements)
+    return nullptr;
+  auto known = std::make_shared<Known>(Known::vector({}, element));
+  for (double number : *numbers) {
+    if (number != std::floor(number) || std::fabs(number) > largestExactFloat)
+      return nullptr;
+    known->elements.emplace_back(static_cast<int64_t>(number));
+  }
+  known->shape.clear();
+  if (known->elements.size() != 1)
+    known->shape.push_back(static_cast<int64_t>(known->elements.size()));
+  return known;
+}
+
+static bool foldArithmetic(NodeContext &node) {
   auto fold = getFolds().find(node.getNode().op_type());
   if (fold == getFolds().end() || node.countInputs() == 0 || node.countResults() != 1)
     return false;
+  Type wide;
+  for (int i = 0; i < node.countInputs(); ++i)
+    if (const Known *known = node.known(i); known && isa<FloatType>(known->element))
+      wide = known->element;
   Operands operands;
+  std::vector<std::shared_ptr<const Known>> read;
   for (int i = 0; i < node.countInputs(); ++i) {
     const Known *known = node.known(i);
+    if (!known && wide) {
+      read.push_back(readWhole(node, i, wide));
+      known = read.back().get();
+    }
     if (!known)
       return false;
     operands.push_back(known);
@@ -316,6 +369,11 @@ bool partita::import::foldKnown(NodeContext &node) {
   std::optional<Known> result = fold->second(node, operands);
   if (!result || result->elements.size() > mostKnownElements)
     return false;
+  for (const DimSize &size : result->elements)
+    if (isa<FloatType>(result->element) && !isExactFloat(size))
+      return false;
   node.setKnown(0, std::move(*result));
   return true;
 }
+
+bool partita::import::foldKnown(NodeContext &node) { return foldArithmetic(node) || foldKnownMovement(node); }

@@ -60,6 +60,8 @@ public:
   std::optional<llvm::SmallVector<int64_t>> integers(int index);
   /// A float input with one element that the file gives.
   std::optional<double> scalar(int index);
+  /// The numbers that an input lists; reported where they are not known.
+  std::optional<std::vector<double>> numbers(int index);
 
   //===-- Attributes (a mistyped one is reported; the default is returned) --===//
   bool hasAttribute(llvm::StringRef name);
@@ -97,6 +99,31 @@ public:
   mlir::Value gather(mlir::Value table, mlir::Value indices, int64_t axis, llvm::StringRef part = "gather");
   mlir::Value iota(const DimSize &count, mlir::Type element, llvm::StringRef part = "iota");
   mlir::Value contract(mlir::Value lhs, mlir::Value rhs, const std::string &spec, llvm::StringRef part = "matmul");
+  /// Dim i of the value becomes dim `dims[i]` of a tensor of `sizes`, whose other dims repeat.
+  mlir::Value spread(mlir::Value value, const Sizes &sizes, llvm::ArrayRef<int64_t> dims,
+                     llvm::StringRef part = "broadcast");
+  mlir::Value concat(llvm::ArrayRef<mlir::Value> values, int64_t dim, llvm::StringRef part = "concat");
+  /// `sizes[dim]` elements from `start` on.
+  mlir::Value cut(mlir::Value value, int64_t dim, int64_t start, const DimSize &size, int64_t stride = 1,
+                  llvm::StringRef part = "slice");
+  /// `low` and `high` elements of `fill` (a scalar; null: zero) at the ends of each dim; negative counts cut.
+  mlir::Value padOrCut(mlir::Value value, llvm::ArrayRef<int64_t> low, llvm::ArrayRef<int64_t> high,
+                       mlir::Value fill = {});
+  mlir::Value gatherAlong(mlir::Value value, mlir::Value indices, int64_t axis, llvm::ArrayRef<int64_t> dims,
+                          llvm::StringRef part = "gather");
+  /// `input` may be null; `extent` is the result's along the axis.
+  mlir::Value scatterAlong(graph::ScatterKind kind, mlir::Value indices, mlir::Value updates, mlir::Value input,
+                           int64_t axis, llvm::ArrayRef<int64_t> dims, const DimSize &extent,
+                           llvm::StringRef part = "scatter");
+  /// Places of the `count` largest or smallest elements along `dim`.
+  mlir::Value topK(mlir::Value value, int64_t dim, const DimSize &count, bool largest, llvm::StringRef part = "order");
+  mlir::Value cumulative(graph::ReduceKind kind, mlir::Value value, int64_t dim, bool exclusive, bool reverse,
+                         llvm::StringRef part = "cumulative");
+  /// A list of integers as a value; at most 128 of them.
+  mlir::Value list(llvm::ArrayRef<int64_t> numbers, mlir::Type element, llvm::StringRef part = "list");
+  /// The signed 64-bit integer type, in which indices are computed.
+  mlir::Type indexType();
+  mlir::Type elementOf(mlir::Value value);
   /// The shape that operands of these shapes have together (ONNX's multidirectional broadcasting).
   std::optional<Sizes> broadcastSizes(llvm::ArrayRef<Sizes> shapes);
 

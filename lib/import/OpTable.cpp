@@ -12,19 +12,27 @@ static OpTable makeOpTable() {
   addActivationOps(table);
   addAttentionOps(table);
   addConvolutionOps(table);
+  addEinsumOps(table);
   addElementwiseOps(table);
   addGeneratorOps(table);
   addLossOps(table);
+  addIndexingOps(table);
   addMatrixOps(table);
   addMovementOps(table);
   addNormalizationOps(table);
+  addPaddingOps(table);
   addPickingOps(table);
   addPoolingOps(table);
   addQuantizationOps(table);
   addReductionOps(table);
   addReshapeOps(table);
   addSoftmaxOps(table);
+  addResizeOps(table);
+  addSamplingOps(table);
   addSourceOps(table);
+  addSpectralOps(table);
+  addSpatialOps(table);
+  addTextOps(table);
   return table;
 }
 

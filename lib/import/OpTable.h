@@ -25,19 +25,27 @@ const OpTable &getOpTable();
 void addActivationOps(OpTable &table);
 void addAttentionOps(OpTable &table);
 void addConvolutionOps(OpTable &table);
+void addEinsumOps(OpTable &table);
 void addElementwiseOps(OpTable &table);
 void addGeneratorOps(OpTable &table);
 void addLossOps(OpTable &table);
+void addIndexingOps(OpTable &table);
 void addMatrixOps(OpTable &table);
 void addMovementOps(OpTable &table);
 void addNormalizationOps(OpTable &table);
+void addPaddingOps(OpTable &table);
 void addPickingOps(OpTable &table);
 void addPoolingOps(OpTable &table);
 void addQuantizationOps(OpTable &table);
 void addReductionOps(OpTable &table);
 void addReshapeOps(OpTable &table);
 void addSoftmaxOps(OpTable &table);
+void addResizeOps(OpTable &table);
+void addSamplingOps(OpTable &table);
 void addSourceOps(OpTable &table);
+void addSpectralOps(OpTable &table);
+void addSpatialOps(OpTable &table);
+void addTextOps(OpTable &table);
 
 /// The product that MatMul means: the last two dims are matrices, the others batches that repeat as in broadcasting.
 /// Null after a report.
@@ -58,6 +66,8 @@ mlir::Value makePositions(NodeContext &node, DimSize extent, int64_t dim, int64_
 
 /// Computes the node on known integers, and sets its result; false where it must become ops.
 bool foldKnown(NodeContext &node);
+/// The same for operators that move elements, by their own conversions.
+bool foldKnownMovement(NodeContext &node);
 
 } // namespace partita::import
 

@@ -62,6 +62,9 @@ Value lowering::lowerSlice(TensorBuilder &tensors, graph::SliceOp op, ValueRange
     strides.push_back(tensors.builder.getIndexAttr(stride));
   }
   RankedTensorType type = typeOf(op.getResult());
+  // An empty slice may begin at the operand's end, where a view may not.
+  if (llvm::is_contained(type.getShape(), 0))
+    return tensors.empty(tensors.sizesOf(type), type.getElementType());
   return tensor::ExtractSliceOp::create(tensors.builder, op.getLoc(), getPlainType(type), operands[0], starts,
                                         tensors.sizesOf(type), strides);
 }

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-//===- Matrix.cpp - MatMul, Gemm, Einsum as contractions -----------------------===//
+//===- Matrix.cpp - MatMul and Gemm as contractions ---------------------------===//
 #include "OpTable.h"
-
-#include "llvm/ADT/StringExtras.h"
-
-#include <algorithm>
 
 using namespace mlir;
 using namespace partita;
@@ -99,48 +95,4 @@ static void importGemm(NodeContext &node) {
   node.setResult(0, node.elementwise(ElementwiseKind::add, {product, c}));
 }
 
-/// "ij,jk->ik" with spaces removed; the implicit form lists the letters that occur once, in alphabetical order.
-static std::string normalizeEquation(std::string text) {
-  llvm::erase(text, ' ');
-  if (text.find("->") != std::string::npos)
-    return text;
-  std::string result;
-  for (char letter : text)
-    if (letter != ',' && std::count(text.begin(), text.end(), letter) == 1)
-      result.push_back(letter);
-  std::sort(result.begin(), result.end());
-  return text + "->" + result;
-}
-
-/// Whether the contraction op takes `spec` for operands of these ranks.
-static bool isContraction(const std::string &spec, size_t leftRank, size_t rightRank) {
-  size_t comma = spec.find(','), arrow = spec.find("->");
-  if (comma == std::string::npos || comma > arrow)
-    return false;
-  std::string left = spec.substr(0, comma), right = spec.substr(comma + 1, arrow - comma - 1);
-  std::string result = spec.substr(arrow + 2);
-  auto isTerm = [](const std::string &term) {
-    return llvm::all_of(term, [&](char letter) { return llvm::isAlpha(letter) && llvm::count(term, letter) == 1; });
-  };
-  auto has = [](const std::string &term, char letter) { return term.find(letter) != std::string::npos; };
-  return isTerm(left) && isTerm(right) && isTerm(result) && left.size() == leftRank && right.size() == rightRank &&
-         llvm::all_of(result, [&](char letter) { return has(left, letter) || has(right, letter); }) &&
-         llvm::all_of(left, [&](char letter) { return has(result, letter) || has(right, letter); }) &&
-         llvm::all_of(right, [&](char letter) { return has(result, letter) || has(left, letter); });
-}
-
-static void importEinsum(NodeContext &node) {
-  std::string spec = normalizeEquation(node.getText("equation", ""));
-  if (node.countInputs() != 2)
-    return node.failOp("einsum of " + llvm::Twine(node.countInputs()) + " tensors; two are supported");
-  Value lhs = node.input(0), rhs = node.input(1);
-  if (!lhs || !rhs)
-    return;
-  if (!isContraction(spec, node.sizesOf(lhs).size(), node.sizesOf(rhs).size()))
-    return node.failOp("equation '" + spec + "' is not a product of two tensors with every letter once in each");
-  node.setResult(0, node.contract(lhs, rhs, spec));
-}
-
-void partita::import::addMatrixOps(OpTable &table) {
-  table.insert({{"MatMul", importMatMul}, {"Gemm", importGemm}, {"Einsum", importEinsum}});
-}
+void partita::import::addMatrixOps(OpTable &table) { table.insert({{"MatMul", importMatMul}, {"Gemm", importGemm}}); }

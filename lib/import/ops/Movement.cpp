@@ -141,55 +141,10 @@ static void importTile(NodeContext &node) {
   node.setResult(0, node.reshape(spread, merged));
 }
 
-/// Numbers of an attribute in old sets, of an input in new ones.
-static std::optional<SmallVector<int64_t>> readList(NodeContext &node, llvm::StringRef attribute, int input) {
-  if (node.hasInput(input))
-    return node.integers(input);
-  return node.getIntegers(attribute);
-}
-
-static void importPad(NodeContext &node) {
-  std::string mode = node.getText("mode", "constant");
-  if (mode != "constant")
-    return node.failOp("mode='" + mode + "' is not supported");
-  Value x = node.input(0);
-  std::optional<SmallVector<int64_t>> pads = readList(node, "pads", 1), axes = readList(node, "axes", 3);
-  if (!x || !pads || !axes)
-    return;
-  Sizes sizes = node.sizesOf(x);
-  if (axes->empty())
-    for (size_t dim = 0; dim < sizes.size(); ++dim)
-      axes->push_back(static_cast<int64_t>(dim));
-  SmallVector<int64_t> low(sizes.size(), 0), high(sizes.size(), 0);
-  if (pads->size() != 2 * axes->size())
-    return node.failShape("pads has " + llvm::Twine(pads->size()) + " entries for " + llvm::Twine(axes->size()) +
-                          " dims");
-  for (size_t i = 0; i < axes->size(); ++i) {
-    std::optional<int64_t> dim = node.normalizeAxis((*axes)[i], static_cast<int64_t>(sizes.size()));
-    if (!dim)
-      return;
-    low[*dim] = (*pads)[i];
-    high[*dim] = (*pads)[axes->size() + i];
-    std::optional<DimSize> size = addChecked(sizes[*dim], DimSize(low[*dim]));
-    size = size ? addChecked(*size, DimSize(high[*dim])) : std::nullopt;
-    if (low[*dim] < 0 || high[*dim] < 0 || !size)
-      return node.failOp("negative or huge padding is not supported");
-    sizes[*dim] = *size;
-  }
-  Type element = cast<RankedTensorType>(x.getType()).getElementType();
-  Value value =
-      node.hasInput(2) ? node.reshape(node.input(2), {}) : node.constant(node.getFloat("value", 0.0), element);
-  RankedTensorType type = node.makeType(sizes, element);
-  if (value && type)
-    node.setResult(0, node.finish(PadOp::create(node.getSession().getBuilder(), node.getLocation(), type,
-                                                node.partName("pad"), x, value, low, high)));
-}
-
 void partita::import::addMovementOps(OpTable &table) {
   table.insert({{"Transpose", importTranspose},
                 {"Concat", importConcat},
                 {"Split", importSplit},
                 {"Expand", importExpand},
-                {"Tile", importTile},
-                {"Pad", importPad}});
+                {"Tile", importTile}});
 }
