@@ -19,10 +19,10 @@ static constexpr int64_t firstCode = int64_t(1) << 60;
 /// The inputs whose elements are moved; nullopt for other operators. Concat moves all.
 static std::optional<std::vector<int>> findMovedInputs(const onnx::Node &text) {
   static const std::map<std::string, std::vector<int>> moved = {
-      {"Compress", {0}},       {"Expand", {0}},  {"Flatten", {0}},          {"Gather", {0}},    {"GatherElements", {0}},
-      {"GatherND", {0}},       {"Pad", {0, 2}},  {"Reshape", {0}},          {"Scatter", {0, 2}}, {"ScatterElements", {0, 2}},
-      {"ScatterND", {0, 2}},   {"Slice", {0}},   {"Split", {0}},            {"Squeeze", {0}},   {"Tile", {0}},
-      {"Transpose", {0}},      {"Unsqueeze", {0}}, {"Where", {1, 2}}};
+      {"Compress", {0}},     {"Expand", {0}},    {"Flatten", {0}}, {"Gather", {0}},     {"GatherElements", {0}},
+      {"GatherND", {0}},     {"Pad", {0, 2}},    {"Reshape", {0}}, {"Scatter", {0, 2}}, {"ScatterElements", {0, 2}},
+      {"ScatterND", {0, 2}}, {"Slice", {0}},     {"Split", {0}},   {"Squeeze", {0}},    {"Tile", {0}},
+      {"Transpose", {0}},    {"Unsqueeze", {0}}, {"Where", {1, 2}}};
   if (text.op_type() == "Concat") {
     std::vector<int> all;
     for (int i = 0; i < text.input_size(); ++i)
@@ -59,8 +59,8 @@ public:
       meanings.push_back(size);
     }
     ImportedValue coded;
-    coded.value = session.makeConstant(node.getLocation(), DenseIntElementsAttr::get(type, codes),
-                                       node.partName("shape"));
+    coded.value =
+        session.makeConstant(node.getLocation(), DenseIntElementsAttr::get(type, codes), node.partName("shape"));
     saved[name] = *session.find(name);
     session.define(name, coded);
     return true;

@@ -12,6 +12,7 @@ static OpTable makeOpTable() {
   addActivationOps(table);
   addAttentionOps(table);
   addConvolutionOps(table);
+  addDataSizeOps(table);
   addEinsumOps(table);
   addElementwiseOps(table);
   addGeneratorOps(table);

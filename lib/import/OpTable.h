@@ -25,6 +25,7 @@ const OpTable &getOpTable();
 void addActivationOps(OpTable &table);
 void addAttentionOps(OpTable &table);
 void addConvolutionOps(OpTable &table);
+void addDataSizeOps(OpTable &table);
 void addEinsumOps(OpTable &table);
 void addElementwiseOps(OpTable &table);
 void addGeneratorOps(OpTable &table);

@@ -112,10 +112,10 @@ static void importScatterElements(NodeContext &node) {
 namespace {
 /// Indices into the first dims of a tensor, as row numbers of the tensor with these dims merged.
 struct Rows {
-  Value table;      ///< [batch..., rows, rest...]
-  Value places;     ///< [batch..., number of places], or any shape without batch dims
+  Value table;  ///< [batch..., rows, rest...]
+  Value places; ///< [batch..., number of places], or any shape without batch dims
   Sizes batch, middle, rest;
-  DimSize count;    ///< rows
+  DimSize count; ///< rows
 };
 } // namespace
 
@@ -125,10 +125,9 @@ static Value makeInside(NodeContext &node, Value index, int64_t extent) {
   Value wrapped = index;
   if (element.isSignedInteger()) {
     Value isNegative = node.withNumber(ElementwiseKind::lt, index, 0, "negative");
-    wrapped = node.elementwise(ElementwiseKind::select,
-                               {isNegative, node.withNumber(ElementwiseKind::add, index, static_cast<double>(extent)),
-                                index},
-                               "wrapped");
+    wrapped = node.elementwise(
+        ElementwiseKind::select,
+        {isNegative, node.withNumber(ElementwiseKind::add, index, static_cast<double>(extent)), index}, "wrapped");
   }
   return wrapped;
 }
@@ -148,8 +147,8 @@ static Value mergeIndices(NodeContext &node, Value indices, ArrayRef<int64_t> ex
     if (extents.size() == 1)
       return index;
     index = makeInside(node, index, extents[k]);
-    Value low = node.withNumber(ElementwiseKind::lt, index, 0), high = node.withNumber(
-        ElementwiseKind::ge, index, static_cast<double>(extents[k]));
+    Value low = node.withNumber(ElementwiseKind::lt, index, 0),
+          high = node.withNumber(ElementwiseKind::ge, index, static_cast<double>(extents[k]));
     Value outside = node.elementwise(ElementwiseKind::logical_or, {low, high});
     Value term = node.withNumber(ElementwiseKind::mul, index, static_cast<double>(stride));
     row = row ? node.elementwise(ElementwiseKind::add, {row, term}) : term;
@@ -172,8 +171,12 @@ static std::optional<Rows> findRows(NodeContext &node, Value data, Value indices
     node.failShape("indices of shape " + toText(of) + " do not fit data of shape " + toText(from));
     return std::nullopt;
   }
-  Rows rows{{}, {}, Sizes(from.begin(), from.begin() + batch), Sizes(of.begin() + batch, of.end() - 1),
-            Sizes(from.begin() + batch + depth, from.end()), DimSize(1)};
+  Rows rows{{},
+            {},
+            Sizes(from.begin(), from.begin() + batch),
+            Sizes(of.begin() + batch, of.end() - 1),
+            Sizes(from.begin() + batch + depth, from.end()),
+            DimSize(1)};
   SmallVector<int64_t> extents;
   for (int64_t dim = batch; dim < batch + depth; ++dim) {
     if (!from[dim].isStatic() && depth > 1) {
@@ -319,7 +322,8 @@ static void importReverseSequence(NodeContext &node) {
   Value length = node.spread(node.cast(lengths, node.indexType(), "lengths"), both, {batchAxis}, "length");
   Value isReversed = node.elementwise(ElementwiseKind::lt, {time, length});
   Value mirrored = node.elementwise(ElementwiseKind::sub, {node.withNumber(ElementwiseKind::sub, length, 1), time});
-  Value places = isReversed && mirrored ? node.elementwise(ElementwiseKind::select, {isReversed, mirrored, time}) : Value();
+  Value places =
+      isReversed && mirrored ? node.elementwise(ElementwiseKind::select, {isReversed, mirrored, time}) : Value();
   node.setResult(0, node.gatherAlong(x, places, timeAxis, {0, 1}));
 }
 
@@ -376,14 +380,6 @@ static void importCompress(NodeContext &node) {
   node.setResult(0, node.gather(x, node.list(kept, node.indexType()), axis));
 }
 
-/// Operators whose number of results depends on data. With known operands they are folded; else this says why not.
-static void refuseDataSize(NodeContext &node) {
-  if (!node.input(0))
-    return;
-  node.failNeedsValue(0, "data (the number of results of " + llvm::Twine(node.getNode().op_type()) +
-                             " depends on its values)");
-}
-
 void partita::import::addIndexingOps(OpTable &table) {
   table.insert({{"GatherElements", importGatherElements},
                 {"ScatterElements", importScatterElements},
@@ -396,8 +392,5 @@ void partita::import::addIndexingOps(OpTable &table) {
                 {"CumProd", importCumulative<ReduceKind::prod>},
                 {"ReverseSequence", importReverseSequence},
                 {"Trilu", importTrilu},
-                {"Compress", importCompress},
-                {"NonZero", refuseDataSize},
-                {"Unique", refuseDataSize},
-                {"NonMaxSuppression", refuseDataSize}});
+                {"Compress", importCompress}});
 }

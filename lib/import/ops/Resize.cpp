@@ -2,9 +2,9 @@
 //
 //===- Resize.cpp - Resize and Upsample ----------------------------------------===//
 //
-// One dim after the other: each result element is a weighted sum of a few neighbours, gathered at computed places. Every
-// place is a function of the result's index, so that coordinates are computed (in f64) by ops on an iota, and fold to
-// constants where the dim is short. Formulas: ONNX operator specification, Resize-19; cubic kernel: Keys 1981.
+// One dim after the other: each result element is a weighted sum of a few neighbours, gathered at computed places.
+// Every place is a function of the result's index, so that coordinates are computed (in f64) by ops on an iota, and
+// fold to constants where the dim is short. Formulas: ONNX operator specification, Resize-19; cubic kernel: Keys 1981.
 //
 //===----------------------------------------------------------------------===//
 #include "OpTable.h"
@@ -77,14 +77,16 @@ static std::optional<Coordinate> makeCoordinate(NodeContext &node, const Setting
   if (mode == "tf_half_pixel_for_nn")
     return x.then(Kind::add, 0.5).then(Kind::div, dim.scale);
   if (mode == "half_pixel_symmetric")
-    return x.then(Kind::add, 0.5).then(Kind::div, dim.scale)
+    return x.then(Kind::add, 0.5)
+        .then(Kind::div, dim.scale)
         .then(Kind::add, -0.5 + extent / 2 * (1 - length / dim.scaled));
   if (mode == "align_corners")
     return dim.scaled == 1 ? x.then(Kind::mul, 0) : x.then(Kind::mul, extent - 1).then(Kind::div, dim.scaled - 1);
   if (mode == "tf_crop_and_resize" && dim.scaled == 1)
     return x.then(Kind::mul, 0).then(Kind::add, 0.5 * (dim.start + dim.end) * (extent - 1));
   if (mode == "tf_crop_and_resize")
-    return x.then(Kind::mul, (dim.end - dim.start) * (extent - 1)).then(Kind::div, dim.scaled - 1)
+    return x.then(Kind::mul, (dim.end - dim.start) * (extent - 1))
+        .then(Kind::div, dim.scaled - 1)
         .then(Kind::add, dim.start * (extent - 1));
   node.failOp("coordinate_transformation_mode='" + mode + "' is not supported");
   return std::nullopt;
@@ -231,9 +233,9 @@ static Value resizeDim(NodeContext &node, Value x, const Settings &settings, con
   }
   if (settings.transformation != "tf_crop_and_resize" || !result)
     return result;
-  Value inside = node.elementwise(Kind::logical_and,
-                                  {node.withNumber(Kind::ge, positions, 0),
-                                   node.withNumber(Kind::le, positions, static_cast<double>(dim.from - 1))});
+  Value inside =
+      node.elementwise(Kind::logical_and, {node.withNumber(Kind::ge, positions, 0),
+                                           node.withNumber(Kind::le, positions, static_cast<double>(dim.from - 1))});
   inside = node.spread(inside, node.sizesOf(result), {dim.dim}, "inside");
   Value outside = node.constant(settings.extrapolation, node.elementOf(result));
   return inside ? node.elementwise(Kind::select, {inside, result, outside}) : Value();
@@ -279,8 +281,7 @@ static bool readSizes(NodeContext &node, const Sizes &sizes, ArrayRef<int64_t> a
   for (int64_t axis : axes)
     if (policy != "stretch") {
       wanted.scales[axis] = *common;
-      wanted.sizes[axis] =
-          static_cast<int64_t>(std::floor(*common * static_cast<double>(sizes[axis].constant) + 0.5));
+      wanted.sizes[axis] = static_cast<int64_t>(std::floor(*common * static_cast<double>(sizes[axis].constant) + 0.5));
     }
   return true;
 }
@@ -359,8 +360,8 @@ static void importResize(NodeContext &node) {
     int64_t from = sizes[dim].constant;
     double scaled = static_cast<double>(from) * scale;
     int64_t to = wanted->sizes[dim].value_or(static_cast<int64_t>(std::floor(scaled)));
-    bool isCropped = settings.transformation == "tf_crop_and_resize" &&
-                     (wanted->starts[dim] != 0 || wanted->ends[dim] != 1);
+    bool isCropped =
+        settings.transformation == "tf_crop_and_resize" && (wanted->starts[dim] != 0 || wanted->ends[dim] != 1);
     if (from == 0 || to < 0 || (to == from && scale == 1 && !isCropped))
       continue;
     result = resizeDim(node, result, settings, {dim, from, to, scale, scaled, wanted->starts[dim], wanted->ends[dim]});

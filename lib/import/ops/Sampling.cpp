@@ -83,8 +83,8 @@ static Value cubicWeight(NodeContext &node, Value t, int64_t tap) {
             : tap == 1 ? t
                        : node.withNumber(Kind::add, node.elementwise(Kind::neg, {t}), tap == 2 ? 1 : 2);
   bool isInner = tap == 1 || tap == 2;
-  std::array<double, 4> c = isInner ? std::array<double, 4>{a + 2, -(a + 3), 0, 1}
-                                    : std::array<double, 4>{a, -5 * a, 8 * a, -4 * a};
+  std::array<double, 4> c =
+      isInner ? std::array<double, 4>{a + 2, -(a + 3), 0, 1} : std::array<double, 4>{a, -5 * a, 8 * a, -4 * a};
   Value y = d ? node.withNumber(Kind::add, node.withNumber(Kind::mul, d, c[0]), c[1]) : Value();
   for (int i = 2; i < 4 && y; ++i)
     y = node.withNumber(Kind::add, node.elementwise(Kind::mul, {y, d}), c[i]);
@@ -105,8 +105,10 @@ static std::vector<Tap> makeTaps(NodeContext &node, const GridSettings &settings
     return taps;
   if (settings.mode == "nearest") {
     // A reflected whole number may lie half way between two places: it counts down to the lower one.
-    Value place = settings.padding == "reflection" ? node.elementwise(Kind::floor, {node.withNumber(Kind::add, x, 0.25)}) : x;
-    return {padTap(node, settings, {place, node.spread(node.constant(1, node.elementOf(x)), node.sizesOf(x), {})}, extent)};
+    Value place =
+        settings.padding == "reflection" ? node.elementwise(Kind::floor, {node.withNumber(Kind::add, x, 0.25)}) : x;
+    return {
+        padTap(node, settings, {place, node.spread(node.constant(1, node.elementOf(x)), node.sizesOf(x), {})}, extent)};
   }
   Value base = node.elementwise(Kind::floor, {x}), t = node.elementwise(Kind::sub, {x, base});
   bool isCubic = settings.mode == "cubic";
@@ -134,8 +136,8 @@ static Value sumTaps(NodeContext &node, Value image, ArrayRef<std::vector<Tap>> 
           continue;
         }
         Value row = node.withNumber(Kind::mul, corner.place, static_cast<double>(extent));
-        more.push_back({node.elementwise(Kind::add, {row, tap.place}),
-                        node.elementwise(Kind::mul, {corner.weight, tap.weight})});
+        more.push_back(
+            {node.elementwise(Kind::add, {row, tap.place}), node.elementwise(Kind::mul, {corner.weight, tap.weight})});
       }
     corners = std::move(more);
   }
@@ -144,7 +146,8 @@ static Value sumTaps(NodeContext &node, Value image, ArrayRef<std::vector<Tap>> 
     Value picked = node.gatherAlong(image, corner.place, 2, {0, 2});
     if (!picked)
       return Value();
-    Value weight = node.spread(node.cast(corner.weight, node.elementOf(picked), "weight"), node.sizesOf(picked), {0, 2});
+    Value weight =
+        node.spread(node.cast(corner.weight, node.elementOf(picked), "weight"), node.sizesOf(picked), {0, 2});
     Value term = weight ? node.elementwise(Kind::mul, {picked, weight}) : Value();
     total = total ? node.elementwise(Kind::add, {total, term}) : term;
   }
@@ -263,8 +266,8 @@ static std::optional<RoiAxis> makeRoiAxis(NodeContext &node, Value begin, Value 
   Value offset = node.elementwise(Kind::mul, {node.spread(fraction, shape, {1}), node.spread(length, shape, {0})});
   Value y = node.elementwise(Kind::add, {node.spread(begin, shape, {0}), offset});
   auto last = static_cast<double>(extent - 1);
-  Value isInside = node.elementwise(Kind::logical_and, {node.withNumber(Kind::ge, y, -1),
-                                                        node.withNumber(Kind::le, y, last + 1)});
+  Value isInside =
+      node.elementwise(Kind::logical_and, {node.withNumber(Kind::ge, y, -1), node.withNumber(Kind::le, y, last + 1)});
   Value inside = clampTo(node, y, 0, last);
   Value base = node.elementwise(Kind::floor, {inside}), t = node.elementwise(Kind::sub, {inside, base});
   if (!isInside || !t)
@@ -297,8 +300,8 @@ static std::vector<Value> readCorners(NodeContext &node, Value table, Value batc
     Value lines = node.withNumber(Kind::mul, row, static_cast<double>(image[3].constant));
     Value place = node.elementwise(Kind::add, {node.spread(lines, shape, {0, 1}), node.spread(column, shape, {0, 2})});
     place = place ? node.elementwise(Kind::add, {place, node.spread(base, shape, {0})}) : Value();
-    Value weight = node.elementwise(Kind::mul, {node.spread(weightOfRow, shape, {0, 1}),
-                                                node.spread(weightOfColumn, shape, {0, 2})});
+    Value weight = node.elementwise(
+        Kind::mul, {node.spread(weightOfRow, shape, {0, 1}), node.spread(weightOfColumn, shape, {0, 2})});
     Value picked = node.gather(table, place, 1);
     corners.push_back(picked && weight ? node.elementwise(Kind::mul, {picked, weight}) : Value());
   }
@@ -308,8 +311,8 @@ static std::vector<Value> readCorners(NodeContext &node, Value table, Value batc
 static void importRoiAlign(NodeContext &node) {
   Value x = node.input(0), rois = node.input(1), batch = node.input(2);
   std::string mode = node.getText("mode", "avg");
-  bool halfPixel = node.getOpset() >= 16 &&
-                   node.getText("coordinate_transformation_mode", "half_pixel") == "half_pixel";
+  bool halfPixel =
+      node.getOpset() >= 16 && node.getText("coordinate_transformation_mode", "half_pixel") == "half_pixel";
   int64_t height = node.getInteger("output_height", 1), width = node.getInteger("output_width", 1);
   int64_t ratio = node.getInteger("sampling_ratio", 0);
   double scale = node.getFloat("spatial_scale", 1), offset = halfPixel ? 0.5 : 0;
@@ -318,7 +321,8 @@ static void importRoiAlign(NodeContext &node) {
   Sizes sizes = node.sizesOf(x);
   if (ratio <= 0)
     return node.failOp("sampling_ratio=0 takes as many samples as each region is large, which depends on data");
-  if ((mode != "avg" && mode != "max") || sizes.size() != 4 || node.sizesOf(rois).size() != 2 || height < 1 || width < 1)
+  if ((mode != "avg" && mode != "max") || sizes.size() != 4 || node.sizesOf(rois).size() != 2 || height < 1 ||
+      width < 1)
     return node.failOp("mode='" + mode + "' on an image of shape " + toText(sizes) + " is not supported");
   std::optional<SmallVector<int64_t>> extents = readExtents(node, sizes, 2);
   std::optional<DimSize> places = divideProducts({sizes[0], sizes[2], sizes[3]}, {});
@@ -339,7 +343,8 @@ static void importRoiAlign(NodeContext &node) {
   for (size_t corner = 1; corner < 4 && total; ++corner)
     total = node.elementwise(mode == "avg" ? Kind::add : Kind::max, {total, corners[corner]});
   DimSize regions = node.sizesOf(rois)[0];
-  Value cells = node.reshape(total, {sizes[1], regions, DimSize(height), DimSize(ratio), DimSize(width), DimSize(ratio)});
+  Value cells =
+      node.reshape(total, {sizes[1], regions, DimSize(height), DimSize(ratio), DimSize(width), DimSize(ratio)});
   Value reduced = node.reduce(mode == "avg" ? ReduceKind::sum : ReduceKind::max, cells, {3, 5}, false);
   if (mode == "avg")
     reduced = node.withNumber(Kind::div, reduced, static_cast<double>(ratio * ratio));

@@ -31,27 +31,29 @@ static void importDepthToSpace(NodeContext &node) {
   if (!height || !width)
     return node.failShape("an extent is too large");
   DimSize b(block);
-  Value apart = mode == "DCR" ? node.transpose(node.reshape(x, {sizes[0], b, b, *depth, sizes[2], sizes[3]}, "blocks"),
-                                               {0, 3, 4, 1, 5, 2})
-                              : node.transpose(node.reshape(x, {sizes[0], *depth, b, b, sizes[2], sizes[3]}, "blocks"),
-                                               {0, 1, 4, 2, 5, 3});
+  Value apart =
+      mode == "DCR"
+          ? node.transpose(node.reshape(x, {sizes[0], b, b, *depth, sizes[2], sizes[3]}, "blocks"), {0, 3, 4, 1, 5, 2})
+          : node.transpose(node.reshape(x, {sizes[0], *depth, b, b, sizes[2], sizes[3]}, "blocks"), {0, 1, 4, 2, 5, 3});
   node.setResult(0, node.reshape(apart, {sizes[0], *depth, *height, *width}));
 }
 
 static void importSpaceToDepth(NodeContext &node) {
   Value x = node.input(0);
   int64_t block = node.getInteger("blocksize", 0);
+  std::string mode = node.getText("mode", "DCR");
   if (!x)
     return;
   Sizes sizes = node.sizesOf(x);
-  bool fits = sizes.size() == 4 && block > 0 && block < (1 << 15);
+  bool fits = sizes.size() == 4 && block > 0 && block < (1 << 15) && (mode == "DCR" || mode == "CRD");
   std::optional<DimSize> height = fits ? divideExactly(sizes[2], DimSize(block)) : std::nullopt;
   std::optional<DimSize> width = fits ? divideExactly(sizes[3], DimSize(block)) : std::nullopt;
   std::optional<DimSize> depth = fits ? multiplyChecked(sizes[1], DimSize(block * block)) : std::nullopt;
   if (!height || !width || !depth)
     return node.failShape("blocks of " + llvm::Twine(block) + " of " + toText(sizes));
   DimSize b(block);
-  Value apart = node.transpose(node.reshape(x, {sizes[0], sizes[1], *height, b, *width, b}, "blocks"), {0, 3, 5, 1, 2, 4});
+  Value blocks = node.reshape(x, {sizes[0], sizes[1], *height, b, *width, b}, "blocks");
+  Value apart = mode == "DCR" ? node.transpose(blocks, {0, 3, 5, 1, 2, 4}) : node.transpose(blocks, {0, 1, 3, 5, 2, 4});
   node.setResult(0, node.reshape(apart, {sizes[0], *depth, *height, *width}));
 }
 
@@ -99,7 +101,8 @@ static void importCol2Im(NodeContext &node) {
   if (!x || !image || !block)
     return;
   size_t spatial = image->size();
-  SmallVector<int64_t> dilations = readEach(node, "dilations", spatial, 1), pads = readEach(node, "pads", 2 * spatial, 0);
+  SmallVector<int64_t> dilations = readEach(node, "dilations", spatial, 1),
+                       pads = readEach(node, "pads", 2 * spatial, 0);
   SmallVector<int64_t> strides = readEach(node, "strides", spatial, 1), low(2, 0), high(2, 0), dims;
   Sizes sizes = node.sizesOf(x), places, padded;
   if (node.hasFailed() || block->size() != spatial || sizes.size() != 3 || spatial == 0)
@@ -123,8 +126,8 @@ static void importCol2Im(NodeContext &node) {
   int64_t distance = 1;
   for (size_t i = spatial; i-- > 0; distance *= padded[i].constant)
     for (auto [dim, step] : {std::pair(i, dilations[i]), std::pair(spatial + i, strides[i])}) {
-      Value line = node.withNumber(Kind::mul, node.iota(places[dim], node.indexType()),
-                                   static_cast<double>(step * distance));
+      Value line =
+          node.withNumber(Kind::mul, node.iota(places[dim], node.indexType()), static_cast<double>(step * distance));
       Value term = node.spread(line, places, {static_cast<int64_t>(dim)});
       place = place ? node.elementwise(Kind::add, {place, term}) : term;
     }
@@ -169,8 +172,8 @@ static void importMaxUnpool(NodeContext &node) {
   Value channel =
       node.withNumber(Kind::mul, node.iota(sizes[1], node.indexType()), static_cast<double>(whole.constant));
   Value begin = node.elementwise(Kind::add, {node.spread(image, flat, {0}), node.spread(channel, flat, {1})});
-  Value places = node.elementwise(
-      Kind::sub, {node.reshape(node.cast(indices, node.indexType(), "indices"), flat), begin});
+  Value places =
+      node.elementwise(Kind::sub, {node.reshape(node.cast(indices, node.indexType(), "indices"), flat), begin});
   Value put = node.scatterAlong(ScatterKind::update, places, node.reshape(x, flat), Value(), 2, {0, 1, 2}, whole);
   Value result = node.reshape(put, to);
   if (!node.hasInput(2) || !result)

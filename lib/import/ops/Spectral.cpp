@@ -32,11 +32,11 @@ static Waves makeWaves(NodeContext &node, int64_t length, int64_t count, Type el
   Value frequency = node.spread(node.iota(shape[1], node.indexType(), "frequency"), shape, {1});
   if (!sample || !frequency)
     return {};
-  Value turns = node.withNumber(Kind::remainder, node.elementwise(Kind::mul, {sample, frequency}),
-                                static_cast<double>(length));
+  Value turns =
+      node.withNumber(Kind::remainder, node.elementwise(Kind::mul, {sample, frequency}), static_cast<double>(length));
   Type f64 = Builder(element.getContext()).getF64Type();
-  Value angle = node.withNumber(Kind::mul, node.cast(turns, f64, "turns"),
-                                6.283185307179586476925 / static_cast<double>(length));
+  Value angle =
+      node.withNumber(Kind::mul, node.cast(turns, f64, "turns"), 6.283185307179586476925 / static_cast<double>(length));
   return {node.cast(node.elementwise(Kind::cos, {angle}), element, "cosine"),
           node.cast(node.elementwise(Kind::sin, {angle}), element, "sine")};
 }
@@ -103,6 +103,28 @@ static Value fitLength(NodeContext &node, Value value, int64_t dim, int64_t leng
   return node.concat({value, node.spread(node.constant(0, node.elementOf(value)), rest, {})}, dim);
 }
 
+/// The real signal of `length` samples whose spectrum's first half is given; the other half is its mirror image.
+static Value invertHalf(NodeContext &node, Value x, int64_t axis, int64_t length) {
+  int64_t half = length / 2 + 1;
+  Value first = length > 0 ? fitLength(node, x, axis, half) : Value();
+  if (!first || !(node.sizesOf(first).back() == DimSize(2)))
+    return first ? (node.failShape("a one-sided spectrum has two parts"), Value()) : Value();
+  Value whole = first;
+  // Frequency length - k is the conjugate of frequency k.
+  if (int64_t mirrored = (length - 1) / 2; mirrored > 0) {
+    Value back = node.cut(first, axis, mirrored, DimSize(mirrored), -1, "mirror");
+    Complex parts = takeApart(node, back);
+    parts.imaginary = parts.imaginary ? node.elementwise(Kind::neg, {parts.imaginary}) : Value();
+    whole = node.concat({first, putTogether(node, parts)}, axis);
+  }
+  if (!whole)
+    return Value();
+  Value real = transform(node, takeApart(node, whole), axis, length, true).real;
+  Sizes sizes = real ? node.sizesOf(real) : Sizes();
+  sizes.emplace_back(1);
+  return node.reshape(real, sizes);
+}
+
 static void importDft(NodeContext &node) {
   Value x = node.input(0);
   std::optional<int64_t> axis = node.getOpset() >= 20 ? -2 : node.getInteger("axis", 1), length;
@@ -118,11 +140,11 @@ static void importDft(NodeContext &node) {
   bool hasParts = sizes.back() == DimSize(1) || sizes.back() == DimSize(2);
   if (!hasParts || *axis + 1 == static_cast<int64_t>(sizes.size()) || !sizes[*axis].isStatic() || sizes.size() > 20)
     return node.failShape("a transform along dim " + llvm::Twine(*axis) + " of " + toText(sizes));
-  if (inverse && oneSided)
-    return node.failOp("inverse together with onesided is not supported");
   length = node.hasInput(1) ? readNumber(node, 1) : sizes[*axis].constant;
   if (!length || *length < 1)
     return length ? node.failShape("dft_length is not positive") : void();
+  if (inverse && oneSided)
+    return node.setResult(0, invertHalf(node, x, *axis, node.hasInput(1) ? *length : 2 * (*length - 1)));
   Complex parts = takeApart(node, fitLength(node, x, *axis, *length));
   if (parts.real)
     node.setResult(0, putTogether(node, transform(node, parts, *axis, oneSided ? *length / 2 + 1 : *length, inverse)));
@@ -151,8 +173,8 @@ static void importStft(NodeContext &node) {
     signal = node.reshape(signal, {sizes[0], sizes[1], DimSize(1)});
   Sizes frames{DimSize((sizes[1].constant - *length) / *step + 1), DimSize(*length)};
   Value begin = node.withNumber(Kind::mul, node.iota(frames[0], node.indexType()), static_cast<double>(*step));
-  Value places = node.elementwise(Kind::add, {node.spread(begin, frames, {0}),
-                                              node.spread(node.iota(frames[1], node.indexType()), frames, {1})});
+  Value places = node.elementwise(
+      Kind::add, {node.spread(begin, frames, {0}), node.spread(node.iota(frames[1], node.indexType()), frames, {1})});
   Value framed = node.gather(signal, places, 1);
   if (window && framed)
     framed = node.elementwise(Kind::mul, {framed, node.spread(window, node.sizesOf(framed), {2})});
@@ -211,7 +233,8 @@ static void importDet(NodeContext &node) {
   Sizes sizes = node.sizesOf(x);
   bool isSquare = sizes.size() >= 2 && sizes.back() == sizes[sizes.size() - 2] && sizes.back().isStatic();
   if (!isSquare || sizes.back().constant > 32)
-    return node.failShape("the determinant of " + toText(sizes) + " is not supported: square matrices of static extents up to 32 are");
+    return node.failShape("the determinant of " + toText(sizes) +
+                          " is not supported: square matrices of static extents up to 32 are");
   Sizes outer(sizes.begin(), sizes.end() - 2);
   std::optional<DimSize> batch = divideProducts(outer, {});
   if (!batch)

@@ -71,8 +71,7 @@ static Value countAll(NodeContext &node, Value x, ArrayRef<Grams> pool) {
       continue;
     bool isCounted = grams.length >= shortest && grams.length <= longest;
     Sizes none{node.sizesOf(x)[0], DimSize(static_cast<int64_t>(grams.elements[0].size()))};
-    Value total = isCounted ? Value()
-                            : node.spread(node.constant(0, Builder(x.getContext()).getF32Type()), none, {});
+    Value total = isCounted ? Value() : node.spread(node.constant(0, Builder(x.getContext()).getF32Type()), none, {});
     for (int64_t skip = 0; isCounted && skip <= (grams.length == 1 ? 0 : skips); ++skip) {
       Value count = countGrams(node, x, grams, skip + 1);
       total = total ? node.elementwise(Kind::add, {total, count}) : count;
@@ -92,8 +91,8 @@ static Value weigh(NodeContext &node, Value counts, llvm::StringRef mode) {
   if (weights && DimSize(weights->floats_size()) == numGrams) {
     auto type = RankedTensorType::get({weights->floats_size()}, f32);
     std::vector<float> values(weights->floats().begin(), weights->floats().end());
-    weight = node.getSession().makeConstant(node.getLocation(),
-                                            DenseElementsAttr::get(type, ArrayRef<float>(values)), node.partName("weights"));
+    weight = node.getSession().makeConstant(node.getLocation(), DenseElementsAttr::get(type, ArrayRef<float>(values)),
+                                            node.partName("weights"));
   } else if (weights) {
     return node.failShape("weights do not fit the n-grams"), Value();
   } else {
