@@ -120,6 +120,19 @@ static std::optional<DimSize> isLess(const DimSize &a, const DimSize &b) {
 
 static std::optional<DimSize> isGreater(const DimSize &a, const DimSize &b) { return isLess(b, a); }
 
+static std::optional<DimSize> negate(std::optional<DimSize> flag) {
+  return flag ? std::optional(DimSize(1 - flag->constant)) : std::nullopt;
+}
+
+static std::optional<DimSize> isAtLeast(const DimSize &a, const DimSize &b) { return negate(isLess(a, b)); }
+static std::optional<DimSize> isAtMost(const DimSize &a, const DimSize &b) { return negate(isGreater(a, b)); }
+
+/// A multiple leaves nothing; other remainders of symbolic extents are not linear.
+static std::optional<DimSize> remainder(const DimSize &a, const DimSize &b) {
+  bool isMultiple = !a.isStatic() && b.isStatic() && b.constant != 0 && divideExactly(a, b);
+  return isMultiple ? std::optional(DimSize(0)) : std::nullopt;
+}
+
 static std::optional<Known> foldWhere(NodeContext &, const Operands &in) {
   if (in.size() != 3 || !in[0]->isStatic())
     return std::nullopt;
@@ -249,15 +262,18 @@ static std::optional<Known> foldRank(NodeContext &node, const Operands &in) {
   return result;
 }
 
-static std::optional<Known> foldProduct(NodeContext &node, const Operands &in) {
-  if (in[0]->shape.size() != 1 || in.size() > 1)
+/// A whole list becomes one number. Its only axis may be named.
+template <Pairwise function> static std::optional<Known> foldList(NodeContext &node, const Operands &in) {
+  bool keeps = node.getInteger("keepdims", 1) != 0, keepsAll = node.getInteger("noop_with_empty_axes", 0) != 0;
+  if (in[0]->shape.size() != 1 || in[0]->elements.empty() || keepsAll)
     return std::nullopt;
-  bool keeps = node.getInteger("keepdims", 1) != 0;
   node.ignore({"axes"});
-  std::optional<DimSize> product = divideProducts(in[0]->elements, {});
-  if (!product)
+  std::optional<DimSize> total = in[0]->elements[0];
+  for (size_t i = 1; i < in[0]->elements.size() && total; ++i)
+    total = function(*total, in[0]->elements[i]);
+  if (!total)
     return std::nullopt;
-  return keeps ? Known::vector({*product}, in[0]->element) : Known::scalar(*product, in[0]->element);
+  return keeps ? Known::vector({*total}, in[0]->element) : Known::scalar(*total, in[0]->element);
 }
 
 /// A short list of one integer, as the Expand idiom of exporters begins.
@@ -309,6 +325,9 @@ static const std::map<std::string, Fold> &getFolds() {
       {"Equal", foldPairwise<isEqual, true>},
       {"Less", foldPairwise<isLess, true>},
       {"Greater", foldPairwise<isGreater, true>},
+      {"GreaterOrEqual", foldPairwise<isAtLeast, true>},
+      {"LessOrEqual", foldPairwise<isAtMost, true>},
+      {"Mod", foldPairwise<remainder>},
       {"Where", foldWhere},
       {"Neg", foldNeg},
       {"Cast", foldCast},
@@ -322,7 +341,10 @@ static const std::map<std::string, Fold> &getFolds() {
       {"Squeeze", foldRank},
       {"Unsqueeze", foldRank},
       {"Reshape", foldRank},
-      {"ReduceProd", foldProduct},
+      {"ReduceProd", foldList<multiplyChecked>},
+      {"ReduceSum", foldList<addChecked>},
+      {"ReduceMax", foldList<selectMore>},
+      {"ReduceMin", foldList<selectLess>},
       {"ConstantOfShape", foldConstantOfShape},
       {"Range", foldRange},
   };

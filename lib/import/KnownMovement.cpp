@@ -29,6 +29,10 @@ static std::optional<std::vector<int>> findMovedInputs(const onnx::Node &text) {
       all.push_back(i);
     return all;
   }
+  // What computes with the elements it moves is left alone.
+  for (const onnx::Attribute &attribute : text.attribute())
+    if (attribute.name() == "reduction" && attribute.s() != "none")
+      return std::nullopt;
   auto found = moved.find(text.op_type());
   return found == moved.end() ? std::nullopt : std::optional(found->second);
 }
@@ -67,9 +71,11 @@ public:
   }
 
   Known decode(Known known) const {
-    for (DimSize &size : known.elements)
-      if (size.isStatic() && size.constant >= firstCode)
-        size = meanings[size.constant - firstCode];
+    for (DimSize &size : known.elements) {
+      auto code = static_cast<uint64_t>(size.constant - firstCode);
+      if (size.isStatic() && size.constant >= firstCode && code < meanings.size())
+        size = meanings[code];
+    }
     return known;
   }
 

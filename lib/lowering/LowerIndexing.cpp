@@ -37,7 +37,7 @@ static Row findRow(Scalars &at, Value index, bool isUnsigned, Value whole, Value
   position = arith::SelectOp::create(builder, at.location, compare(arith::CmpIPredicate::slt, position, zero), fromEnd,
                                      position);
   cf::AssertOp::create(builder, at.location, compare(arith::CmpIPredicate::ult, position, whole),
-                       "an index is outside of the gathered dimension");
+                       "an index is outside of the dimension that it counts along");
   Value local = arith::SubIOp::create(builder, at.location, position, offset);
   return {local, compare(arith::CmpIPredicate::ult, local, extent)};
 }

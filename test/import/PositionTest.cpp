@@ -119,7 +119,8 @@ TEST_F(Position, ResizesSmoothly) {
   std::vector<double> x{1, 4, 2, 8, 5, 7, 3};
   expectNear(resize(x, 3, "linear", "half_pixel", true), {2.3125, 5.588235, 4.875});
   expectNear(resize(x, 3, "cubic", "half_pixel", true), {2.231107, 5.856248, 5.108058});
-  expectNear(resize(x, 10, "cubic", "align_corners", false), {1, 3.277777, 3.370368, 2, 6.333332, 7.611109, 5, 6.648146, 5.962962, 3});
+  expectNear(resize(x, 10, "cubic", "align_corners", false),
+             {1, 3.277777, 3.370368, 2, 6.333332, 7.611109, 5, 6.648146, 5.962962, 3});
   expectNear(resize(x, 5, "linear", "half_pixel_symmetric", false), {1.6, 2.8, 8, 5.8, 3.8});
 }
 

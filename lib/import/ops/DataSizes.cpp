@@ -66,9 +66,10 @@ static void importNonZero(NodeContext &node) {
     for (int64_t place : found)
       table.push_back(place / stride % shape[dim]);
   }
-  node.setResult(0, makeTable(node, table,
-                              {DimSize(static_cast<int64_t>(shape.size())), DimSize(static_cast<int64_t>(found.size()))},
-                              "places"));
+  node.setResult(0,
+                 makeTable(node, table,
+                           {DimSize(static_cast<int64_t>(shape.size())), DimSize(static_cast<int64_t>(found.size()))},
+                           "places"));
 }
 
 /// Slices along the middle dim of [outer, count, inner], compared element by element.
@@ -169,8 +170,7 @@ static SmallVector<int64_t> suppress(ArrayRef<Box> boxes, const double *scores, 
             [&](int64_t a, int64_t b) { return scores[a] > scores[b] || (scores[a] == scores[b] && a < b); });
   SmallVector<int64_t> kept;
   for (int64_t box : order) {
-    bool isCovered =
-        llvm::any_of(kept, [&](int64_t other) { return findOverlap(boxes[box], boxes[other]) > overlap; });
+    bool isCovered = llvm::any_of(kept, [&](int64_t other) { return findOverlap(boxes[box], boxes[other]) > overlap; });
     if (!isCovered && static_cast<int64_t>(kept.size()) < most)
       kept.push_back(box);
   }
@@ -208,7 +208,5 @@ static void importNonMaxSuppression(NodeContext &node) {
 }
 
 void partita::import::addDataSizeOps(OpTable &table) {
-  table.insert({{"NonZero", importNonZero},
-                {"Unique", importUnique},
-                {"NonMaxSuppression", importNonMaxSuppression}});
+  table.insert({{"NonZero", importNonZero}, {"Unique", importUnique}, {"NonMaxSuppression", importNonMaxSuppression}});
 }
