@@ -62,8 +62,10 @@ ImportedValue ImportSession::makeUnknown(const std::string &tensor) {
   ImportedValue unknown;
   unknown.isPoisoned = true;
   auto declared = log ? log->findType(tensor) : std::nullopt;
-  Type element = declared ? getElementType(declared->second) : Type();
-  if (!element || !llvm::all_of(declared->first, isInRange))
+  if (!declared || !llvm::all_of(declared->first, isInRange))
+    return unknown;
+  Type element = getElementType(declared->second);
+  if (!element)
     return unknown;
   unknown.isPoisoned = false;
   unknown.value = parameters.addInput(tensor, getTensorType(declared->first, element), getLocation(tensor));
@@ -176,9 +178,9 @@ Value ImportSession::makeTensor(const ImportedValue &value, llvm::StringRef name
   if (payload->bytes == 0)
     return makeConstant(location, DenseElementsAttr::get(type, ArrayRef<Attribute>()), name);
   llvm::SmallString<128> path(payload->path);
-  // The module may be used from another folder.
-  if (!path.empty())
-    llvm::sys::fs::make_absolute(path);
+  // The module may be used from another folder. Where this one has no path any more, the name stays as it was given.
+  if (!path.empty() && llvm::sys::fs::make_absolute(path))
+    path = payload->path;
   Builder &attributes = builder;
   auto source = SourceAttr::get(getContext(), path.str(), static_cast<int64_t>(payload->offset),
                                 static_cast<int64_t>(payload->bytes), attributes.getDenseI64ArrayAttr(type.getShape()),

@@ -77,7 +77,8 @@ static Product multiplyAll(llvm::ArrayRef<DimSize> sizes) {
     int64_t common = size.constant;
     for (const auto &[symbol, coefficient] : size.coefficients)
       common = std::gcd(common, coefficient);
-    product.symbolic.push_back(*divideExactly(size, DimSize(common)));
+    // What divides every part divides the whole.
+    product.symbolic.push_back(divideExactly(size, DimSize(common)).value_or(size));
     product.number = product.number ? multiplyChecked(*product.number, DimSize(common)) : std::nullopt;
   }
   return product;

@@ -22,8 +22,8 @@ LogicalResult lowering::checkWeightFiles(ModuleOp module, runtime::Image &image)
                                 << " bytes, its tensors end at byte " << file.size;
     file.size = size;
     llvm::SmallString<128> absolute(file.path);
-    llvm::sys::fs::make_absolute(absolute);
-    file.path = absolute.str().str();
+    if (!llvm::sys::fs::make_absolute(absolute))
+      file.path = absolute.str().str();
     file.checksum = runtime::tensorTableChecksum(image, index, (*buffer)->getBufferStart(), size);
   }
   return success();

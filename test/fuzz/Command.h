@@ -52,6 +52,7 @@ public:
       mlir::DialectRegistry registry;
       registerAll(registry);
       context = std::make_unique<mlir::MLIRContext>(registry, mlir::MLIRContext::Threading::DISABLED);
+      context->loadAllAvailableDialects();
       context->getDiagEngine().registerHandler([this](mlir::Diagnostic &diagnostic) {
         hasError |= diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error;
         return mlir::success();

@@ -9,8 +9,9 @@ file(GLOB_RECURSE lit_files CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DI
 list(FILTER lit_files EXCLUDE REGEX "(^|/)(Inputs|graphs)/")
 list(TRANSFORM lit_files REPLACE "/.*" "" OUTPUT_VARIABLE lit_folders)
 list(REMOVE_DUPLICATES lit_folders)
+math(EXPR lit_timeout "300 * ${PARTITA_SLOWNESS}")
 foreach(folder ${lit_folders})
   add_test(NAME lit/${folder}
     COMMAND ${Python3_EXECUTABLE} ${LLVM_TOOLS_BINARY_DIR}/lit -v --workers=2 ${CMAKE_CURRENT_BINARY_DIR}/${folder})
-  set_tests_properties(lit/${folder} PROPERTIES TIMEOUT 300)
+  set_tests_properties(lit/${folder} PROPERTIES TIMEOUT ${lit_timeout})
 endforeach()

@@ -26,6 +26,11 @@ if(PARTITA_SANITIZE)
     -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(PartitaOptions INTERFACE -fsanitize=${PARTITA_SANITIZE} -fno-sanitize=vptr)
 endif()
+# How much longer tests may take than without sanitizers.
+set(PARTITA_SLOWNESS 1)
+if(PARTITA_SANITIZE)
+  set(PARTITA_SLOWNESS 10)
+endif()
 
 # Everything that includes LLVM or MLIR headers. The shared libraries are linked explicitly: the CMake
 # targets of single MLIR libraries would pull in archives that clash with libMLIR.so at start.
@@ -118,6 +123,7 @@ function(partita_add_unit_test name)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 300)
   endif()
+  math(EXPR ARG_TIMEOUT "${ARG_TIMEOUT} * ${PARTITA_SLOWNESS}")
   add_test(NAME unit/${name} COMMAND ${name})
   set_tests_properties(unit/${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
 endfunction()
