@@ -2,6 +2,7 @@
 #include "Flow.h"
 #include "Annotations.h"
 #include "InputValues.h"
+#include "ProgramText.h"
 #include "mlir/Parser/Parser.h"
 #include "partita/dialects/plan/Plan.h"
 #include "partita/import/Passes.h"
@@ -9,7 +10,9 @@
 #include "partita/report/PlanFile.h"
 #include "partita/support/Error.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/SourceMgr.h"
 
 using namespace mlir;
 
@@ -96,11 +99,27 @@ static OwningOpRef<ModuleOp> importModel(Session &session, StringRef path) {
   return module;
 }
 
+static OwningOpRef<ModuleOp> parseProgram(Session &session, StringRef path) {
+  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/true);
+  if (!buffer) {
+    reportError(makeError("E-BAD-FILE", "cannot read '" + path + "': " + buffer.getError().message()),
+                session.getTerminal());
+    return {};
+  }
+  if (llvm::Error error = checkProgramText((*buffer)->getBuffer(), path)) {
+    reportError(std::move(error), session.getTerminal());
+    return {};
+  }
+  llvm::SourceMgr source;
+  source.AddNewSourceBuffer(std::move(*buffer), llvm::SMLoc());
+  return parseSourceFile<ModuleOp>(source, &session.getContext());
+}
+
 OwningOpRef<ModuleOp> loadModel(Session &session, StringRef path) {
   if (path.ends_with(".onnx"))
     return importModel(session, path);
   if (path.ends_with(".mlir"))
-    return parseSourceFile<ModuleOp>(path, &session.getContext());
+    return parseProgram(session, path);
   reportError(makeError("E-BAD-FILE", "'" + path + "' is neither an .onnx nor an .mlir file"), session.getTerminal());
   return {};
 }
