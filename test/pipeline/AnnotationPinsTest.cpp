@@ -57,7 +57,7 @@ TEST_F(AnnotationPinsTest, OneAxis) {
   EXPECT_EQ(pin({{"x", {{0}, {1}, {2}, {3}}, {{0, 4}}}}, {}), "mesh:x=4; fc:b=x,k=none");
   // Every tensor says something of its own loops; the name of the softmax is no pattern.
   EXPECT_EQ(pin({{"w", {{0, 1, 2, 3}}, {}}}, {{"z", {{0}, {1}, {2}, {3}}, {{0, 4}}}}),
-            "mesh:x=4; fc:k=none,n=none; soft\\[0\\]:d0=x");
+            "mesh:x=4; fc:k=none,n=none; soft\\[0\\]:d0=x,d1=none");
 }
 
 TEST_F(AnnotationPinsTest, TwoAxesComeFromWhichDevicesHoldCopies) {
