@@ -66,7 +66,7 @@ DimSize productOf(RankedTensorType type, int64_t begin, int64_t end, bool &isLin
 RankedTensorType withExtent(RankedTensorType type, int64_t dim, int64_t extent) {
   SmallVector<DimSize> sizes;
   for (int64_t i = 0; i < type.getRank(); ++i)
-    sizes.push_back(i == dim ? DimSize(extent) : *getDimSize(type, i));
+    sizes.push_back(i == dim ? DimSize(extent) : getDimSize(type, i).value_or(DimSize(1)));
   return getTensorType(sizes, type.getElementType());
 }
 
@@ -205,9 +205,9 @@ public:
       builder.setInsertionPoint(slice);
       Range cut{slice.getStarts()[cuts.dim], typeOf(slice.getResult()).getDimSize(cuts.dim)};
       std::vector<Value> made(places.size());
-      // Operands come after the ops that read them.
+      // Operands come after the ops that read them. Cuts that some place cannot follow were refused before.
       for (size_t i = places.size(); i-- > 0;)
-        made[i] = make(places[i], *places[i].rangeOf(cut), made, std::to_string(part));
+        made[i] = make(places[i], places[i].rangeOf(cut).value_or(cut), made, std::to_string(part));
       slice.getResult().replaceAllUsesWith(made[0]);
       slice.erase();
     }
