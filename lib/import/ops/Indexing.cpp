@@ -343,7 +343,8 @@ static void importTrilu(NodeContext &node) {
   Sizes both(sizes.end() - 2, sizes.end());
   Value row = node.spread(node.iota(both[0], node.indexType()), both, {0}, "row");
   Value column = node.spread(node.iota(both[1], node.indexType()), both, {1}, "column");
-  Value shifted = node.withNumber(ElementwiseKind::add, row, static_cast<double>(*diagonal));
+  Value shifted =
+      node.withNumber(ElementwiseKind::add, row, static_cast<double>(std::clamp(*diagonal, -largestSize, largestSize)));
   Value keeps = column && shifted
                     ? node.elementwise(upper ? ElementwiseKind::ge : ElementwiseKind::le, {column, shifted}, "keeps")
                     : Value();

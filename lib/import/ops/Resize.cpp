@@ -18,6 +18,9 @@ using namespace partita::import;
 
 using Kind = ElementwiseKind;
 
+/// A longer dim is no image's.
+static constexpr int64_t mostPlaces = 1 << 24;
+
 namespace {
 /// A coordinate in the operand as a chain of operations on the result's index.
 struct Coordinate {
@@ -362,7 +365,9 @@ static void importResize(NodeContext &node) {
     int64_t to = wanted->sizes[dim].value_or(static_cast<int64_t>(std::floor(scaled)));
     bool isCropped =
         settings.transformation == "tf_crop_and_resize" && (wanted->starts[dim] != 0 || wanted->ends[dim] != 1);
-    if (from == 0 || to < 0 || (to == from && scale == 1 && !isCropped))
+    if (to < 0 || to > mostPlaces)
+      return node.failShape("dimension " + llvm::Twine(dim) + " would get the extent " + llvm::Twine(to));
+    if (from == 0 || (to == from && scale == 1 && !isCropped))
       continue;
     result = resizeDim(node, result, settings, {dim, from, to, scale, scaled, wanted->starts[dim], wanted->ends[dim]});
   }

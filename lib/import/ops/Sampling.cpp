@@ -255,6 +255,8 @@ struct RoiAxis {
 static std::optional<RoiAxis> makeRoiAxis(NodeContext &node, Value begin, Value end, int64_t count, int64_t ratio,
                                           int64_t extent, bool halfPixel) {
   Value length = node.elementwise(Kind::sub, {end, begin});
+  if (!length)
+    return std::nullopt;
   if (!halfPixel)
     length = node.withNumber(Kind::max, length, 1);
   Type element = node.elementOf(begin);
@@ -321,8 +323,8 @@ static void importRoiAlign(NodeContext &node) {
   Sizes sizes = node.sizesOf(x);
   if (ratio <= 0)
     return node.failOp("sampling_ratio=0 takes as many samples as each region is large, which depends on data");
-  if ((mode != "avg" && mode != "max") || sizes.size() != 4 || node.sizesOf(rois).size() != 2 || height < 1 ||
-      width < 1)
+  if ((mode != "avg" && mode != "max") || sizes.size() != 4 || node.sizesOf(rois).size() != 2 ||
+      !(node.sizesOf(rois)[1] == DimSize(4)) || std::max({height, width, ratio}) > (1 << 16) || height < 1 || width < 1)
     return node.failOp("mode='" + mode + "' on an image of shape " + toText(sizes) + " is not supported");
   std::optional<SmallVector<int64_t>> extents = readExtents(node, sizes, 2);
   std::optional<DimSize> places = divideProducts({sizes[0], sizes[2], sizes[3]}, {});

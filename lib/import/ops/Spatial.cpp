@@ -86,11 +86,17 @@ static void importCenterCropPad(NodeContext &node) {
 
 //===-- Col2Im ----------------------------------------------------------------------------------------------------===//
 
+/// Products of two such numbers do not overflow.
+static bool areSmall(ArrayRef<int64_t> numbers) {
+  return llvm::all_of(numbers, [](int64_t number) { return std::abs(number) < (1 << 24); });
+}
+
 /// Attributes with a value for each spatial dim, or two for pads.
 static SmallVector<int64_t> readEach(NodeContext &node, llvm::StringRef name, size_t count, int64_t value) {
   SmallVector<int64_t> list = node.getIntegers(name, SmallVector<int64_t>(count, value));
-  if (list.size() != count)
-    node.failShape("attribute '" + name + "' has " + llvm::Twine(list.size()) + " entries");
+  if (list.size() != count || !areSmall(list))
+    node.failShape("attribute '" + name + "' has " + llvm::Twine(list.size()) +
+                   " entries, or numbers that are too large");
   return list;
 }
 
@@ -105,8 +111,9 @@ static void importCol2Im(NodeContext &node) {
                        pads = readEach(node, "pads", 2 * spatial, 0);
   SmallVector<int64_t> strides = readEach(node, "strides", spatial, 1), low(2, 0), high(2, 0), dims;
   Sizes sizes = node.sizesOf(x), places, padded;
-  if (node.hasFailed() || block->size() != spatial || sizes.size() != 3 || spatial == 0)
-    return node.hasFailed() ? void() : node.failShape("image and block have different ranks");
+  if (node.hasFailed() || block->size() != spatial || sizes.size() != 3 || spatial == 0 || !areSmall(*image) ||
+      !areSmall(*block))
+    return node.hasFailed() ? void() : node.failShape("image and block have different ranks, or are too large");
   for (size_t i = 0; i < spatial; ++i)
     places.emplace_back((*block)[i]);
   DimSize kernel(1), whole(1);
@@ -152,7 +159,8 @@ static void importMaxUnpool(NodeContext &node) {
     return;
   Sizes sizes = node.sizesOf(x);
   size_t spatial = kernel.size();
-  if (spatial == 0 || sizes.size() != spatial + 2 || node.sizesOf(indices) != sizes || !sizes[1].isStatic())
+  if (spatial == 0 || !areSmall(kernel) || sizes.size() != spatial + 2 || node.sizesOf(indices) != sizes ||
+      !sizes[1].isStatic())
     return node.failShape("windows do not fit " + toText(sizes));
   SmallVector<int64_t> strides = readEach(node, "strides", spatial, 1), pads = readEach(node, "pads", 2 * spatial, 0);
   if (node.hasFailed())

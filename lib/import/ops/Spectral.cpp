@@ -43,6 +43,8 @@ static Waves makeWaves(NodeContext &node, int64_t length, int64_t count, Type el
 
 /// The transform along `axis` of parts without a last dim for the two parts.
 static Complex transform(NodeContext &node, const Complex &x, int64_t axis, int64_t count, bool inverse) {
+  if (!x.real)
+    return {};
   Sizes sizes = node.sizesOf(x.real);
   Waves waves = makeWaves(node, sizes[axis].constant, count, node.elementOf(x.real));
   std::string from, to;
@@ -67,6 +69,8 @@ static Complex transform(NodeContext &node, const Complex &x, int64_t axis, int6
 
 /// The parts of a tensor whose last dim is 1 (real) or 2.
 static Complex takeApart(NodeContext &node, Value x) {
+  if (!x)
+    return {};
   Sizes sizes = node.sizesOf(x), rest(sizes.begin(), sizes.end() - 1);
   auto last = static_cast<int64_t>(rest.size());
   Complex parts{node.reshape(node.cut(x, last, 0, DimSize(1)), rest), Value()};

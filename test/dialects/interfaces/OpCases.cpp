@@ -104,6 +104,8 @@ static void addIndexing(std::vector<OpCase> &cases) {
   gather("axis 2 dims [0, 2]", "tensor<4x3x5xf32>", "tensor<4x6xsi32>", "tensor<4x3x6xf32>", 4);
   gather("axis 0 dims [0]", "tensor<5x3xi1>", "tensor<4xui8>", "tensor<4x3xi1>", 4);
   gather("axis 0 dims [0, 1]", "tensor<5x3xsi32>", "tensor<2x3xsi64>", "tensor<2x3xsi32>", 4);
+  gather("axis 0 dims [0]", "tensor<6x2xf64>", "tensor<5xui16>", "tensor<5x2xf64>", 5);
+  gather("axis 1 dims [1]", "tensor<2x6xf16>", "tensor<3xsi8>", "tensor<2x3xf16>", 5);
   auto scatter = [&](const char *kind, const char *attributes, std::vector<std::string> operands, const char *result,
                      int maximum) {
     std::string list = operands.size() == 3 ? "(%a0, %a1, %a2) " : "(%a0, %a1) ";
@@ -117,7 +119,14 @@ static void addIndexing(std::vector<OpCase> &cases) {
   }
   scatter("update", "axis 0 dims [0]", {"tensor<3xsi64>", "tensor<3x2xi1>", "tensor<5x2xi1>"}, "tensor<5x2xi1>", 4);
   scatter("add", "axis 1 dims [1]", {"tensor<7xsi64>", "tensor<2x7xbf16>"}, "tensor<2x3xbf16>", 2);
+  scatter("add", "axis 0 dims [0]", {"tensor<7xui16>", "tensor<7x2xf16>"}, "tensor<3x2xf16>", 2);
+  scatter("max", "axis 0 dims [0]", {"tensor<7xsi8>", "tensor<7x2xui64>"}, "tensor<3x2xui64>", 2);
+  scatter("mul", "axis 0 dims [0]", {"tensor<7xsi64>", "tensor<7xf64>", "tensor<3xf64>"}, "tensor<3xf64>", 2);
   for (const char *largest : {"true", "false"}) {
+    for (const char *element : {"f64", "bf16", "ui64", "si32"}) {
+      std::string input = "tensor<3x8x" + std::string(element) + ">";
+      cases.push_back({"top_k \"op\" (%a0) dim 1 largest " + std::string(largest), {input}, "tensor<3x5xsi64>", 6});
+    }
     cases.push_back(
         {"top_k \"op\" (%a0) dim 1 largest " + std::string(largest), {"tensor<5x7xf32>"}, "tensor<5x3xsi64>"});
     cases.push_back(
@@ -129,6 +138,10 @@ static void addIndexing(std::vector<OpCase> &cases) {
         {"cumulative \"op\" sum(%a0) dim 1 " + std::string(ends), {"tensor<5x9x2xf32>"}, "tensor<5x9x2xf32>"});
     cases.push_back(
         {"cumulative \"op\" max(%a0) dim 0 " + std::string(ends), {"tensor<4x6xsi16>"}, "tensor<4x6xsi16>", 9});
+  }
+  for (const char *element : {"f64", "f16", "ui8"}) {
+    std::string type = "tensor<3x9x" + std::string(element) + ">";
+    cases.push_back({R"(cumulative "op" sum(%a0) dim 1 exclusive false reverse true)", {type}, type, 9});
   }
   cases.push_back(
       {R"(cumulative "op" prod(%a0) dim 0 exclusive false reverse false)", {"tensor<3x7xf32>"}, "tensor<3x7xf32>"});
