@@ -82,6 +82,36 @@ TEST_F(Position, ShapesAreScatteredAndReversed) {
   EXPECT_EQ(count(text, "scatter"), 0) << text;
 }
 
+// The last tokens of a sequence of any length, and the sequence backwards.
+TEST_F(Position, SymbolicDimsAreCutFromTheEnd) {
+  for (auto [start, end, step, expected] :
+       {std::tuple<int64_t, int64_t, int64_t, std::vector<double>>{-1, INT64_MAX, 1, {5}},
+        {-3, -1, 1, {3, 4}},
+        {-1, -4, -2, {5, 3}},
+        {-1, INT64_MIN, -1, {5, 4, 3, 2, 1}},
+        {-2, INT64_MIN, -1, {4, 3, 2, 1}}}) {
+    onnx::Model model = makeModel({{"x", {-1}}}, {"y"});
+    onnx::Graph &graph = *model.mutable_graph();
+    addIntegers(graph, "start", {start});
+    addIntegers(graph, "end", {end});
+    addIntegers(graph, "axis", {0});
+    addIntegers(graph, "step", {step});
+    addNode(graph, "Slice", {"x", "start", "end", "axis", "step"}, {"y"});
+    importModel(model, {"d1=5"});
+    EXPECT_EQ(evaluate({{"x", floats({5}, {1, 2, 3, 4, 5})}}), expected) << diagnostics;
+    importModel(model, {"d1=4..9"});
+    EXPECT_EQ(evaluate({{"x", floats({5}, {1, 2, 3, 4, 5})}}), expected) << diagnostics;
+  }
+  // A start that the shortest extent does not have is no place.
+  onnx::Model model = makeModel({{"x", {-1}}}, {"y"});
+  onnx::Graph &graph = *model.mutable_graph();
+  addIntegers(graph, "start", {-3});
+  addIntegers(graph, "end", {INT64_MAX});
+  addNode(graph, "Slice", {"x", "start", "end"}, {"y"});
+  EXPECT_EQ(importModel(model, {"d1=2..9"}), "");
+  EXPECT_NE(diagnostics.find("E-IMPORT-SHAPE"), std::string::npos) << diagnostics;
+}
+
 // Sizes computed in floats, as exporters of upsampling do.
 TEST_F(Position, SizesComputedInFloatsStayLinear) {
   onnx::Model model = makeModel({{"x", {-1, 4}}}, {"y"});

@@ -9,7 +9,8 @@ using namespace partita::graph;
 using namespace partita::import;
 
 namespace {
-/// One dim of a slice: result[i] = input[start + i * stride] for i below `extent`.
+/// One dim of a slice: result[i] = input[start + i * stride] for i below `extent`; a negative start counts from the end
+/// of a symbolic dim.
 struct Cut {
   int64_t start = 0, stride = 1;
   DimSize extent;
@@ -52,6 +53,21 @@ static std::optional<Cut> cutSymbolic(int64_t start, DimSize end, int64_t stride
   return length.minimum().value_or(-1) >= 0 ? std::optional<Cut>({start, 1, length}) : std::nullopt;
 }
 
+/// The last elements of a symbolic dim, or all of them backwards: places counted from the end, which every extent has.
+static std::optional<Cut> cutFromEnd(int64_t start, int64_t end, int64_t stride, const DimSize &extent) {
+  std::optional<int64_t> most = extent.maximum(), least = extent.minimum();
+  if (!most || !least || -start > *least)
+    return std::nullopt;
+  if (stride == -1 && end < -*most)
+    return Cut{start, stride, extent + DimSize(start + 1)};
+  if (stride > 0 && end >= *most)
+    end = 0;
+  else if (end >= 0 || -end > *least)
+    return std::nullopt;
+  int64_t length = stride > 0 ? end - start : start - end, step = stride > 0 ? stride : -stride;
+  return Cut{start, stride, DimSize(length <= 0 ? 0 : (length + step - 1) / step)};
+}
+
 /// Lists of starts, ends, axes, steps: inputs, or attributes before set 10. nullopt: reported.
 static std::optional<Sizes> readBounds(NodeContext &node, int input, llvm::StringRef attribute, bool isRequired) {
   if (node.getOpset() >= 10)
@@ -87,6 +103,8 @@ static std::optional<std::vector<Cut>> readCuts(NodeContext &node, const Sizes &
     bool isKnown = start.isStatic() && stride.isStatic() && stride.constant != 0;
     if (isKnown && end.isStatic() && extent.isStatic() && extent.constant > 0)
       cut = cutStatic(start.constant, end.constant, stride.constant, extent.constant);
+    else if (isKnown && start.constant < 0 && end.isStatic())
+      cut = cutFromEnd(start.constant, end.constant, stride.constant, extent);
     else if (isKnown)
       cut = cutSymbolic(start.constant, end, stride.constant, extent);
     if (!cut) {
@@ -111,14 +129,16 @@ static void importSlice(NodeContext &node) {
   // A symbolic part of a dim is picked by its indices; the slice op cuts at numbers only.
   for (size_t dim = 0; dim < sizes.size(); ++dim) {
     Cut &cut = (*cuts)[dim];
-    if (cut.extent.isStatic() || cut.extent == sizes[dim])
+    if (cut.start >= 0 && (cut.extent.isStatic() || cut.extent == sizes[dim]))
       continue;
-    Type index = IntegerType::get(x.getContext(), 64, IntegerType::Signed);
-    Value places = node.iota(cut.extent, index);
+    Value places = node.iota(cut.extent, node.indexType());
+    if (cut.stride != 1)
+      places = node.withNumber(ElementwiseKind::mul, places, static_cast<double>(cut.stride));
     if (cut.start != 0)
       places = node.withNumber(ElementwiseKind::add, places, static_cast<double>(cut.start));
     x = node.gather(x, places, static_cast<int64_t>(dim));
     cut.start = 0;
+    cut.stride = 1;
   }
   SmallVector<int64_t> starts, strides;
   Sizes to;
