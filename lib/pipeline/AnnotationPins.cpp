@@ -188,18 +188,20 @@ private:
       if (axis < 0 || axis >= static_cast<int64_t>(indexing.size()) || (indexing[axis].empty() && !list.empty()))
         return makeError("E-ANNOTATION", "'" + sharding.tensor + "' cannot be split along axis " + llvm::Twine(axis) +
                                              " at '" + getModelName(op) + "'");
-    for (auto [dim, expression] : llvm::enumerate(indexing))
-      for (auto [term, entry] : llvm::enumerate(expression)) {
-        // A dim that several loops walk is cut by the outermost.
-        std::string text = term == 0 && !ofDim[dim].empty() ? llvm::join(ofDim[dim], "+") : "none";
-        const Loop &loop = nest.loops[entry.loop];
-        if (loop.kind == LoopKind::whole && text == "none")
+    for (auto [dim, expression] : llvm::enumerate(indexing)) {
+      // A dim that several loops walk is cut by the outermost that is more than one step long.
+      std::string text = ofDim[dim].empty() ? "none" : llvm::join(ofDim[dim], "+");
+      for (const DimTerm &term : expression) {
+        const Loop &loop = nest.loops[term.loop];
+        if ((loop.extent == 1 && !loop.symbolic) || (loop.kind == LoopKind::whole && text == "none"))
           continue;
         auto [cut, isNew] = cuts[op].emplace(loop.label, text);
         if (!isNew && cut->second != text)
           return makeError("E-ANNOTATION", "'" + getModelName(op) + "' would be split along '" + loop.label +
                                                "' both by " + cut->second + " and by " + text);
+        text = "none";
       }
+    }
     return llvm::Error::success();
   }
 
