@@ -4,7 +4,7 @@
 #include "Annotations.h"
 #include "partita/dialects/interfaces/Interfaces.h"
 #include "partita/dialects/interfaces/Partita.h"
-#include "partita/placement/Destinations.h"
+#include "partita/placement/Expansion.h"
 #include <map>
 
 using namespace mlir;
@@ -90,7 +90,7 @@ private:
         loops ? placement::toAssignment(loops, mesh) : placement::LoopAssignment(nest.loops.size());
     if (!assignment)
       return std::nullopt;
-    std::optional<placement::OpPlacements> placed = placement::placeOp(
+    std::optional<placement::OpPlacements> placed = placement::placePlannedOp(
         op, nest, *assignment, mesh, std::vector<std::map<int, placement::PartialKind>>(op->getNumOperands()));
     if (!placed)
       return std::nullopt;
