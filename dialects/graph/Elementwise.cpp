@@ -19,6 +19,8 @@ static bool isComparison(Kind kind) {
 
 /// Rule GRAPH-7: the kind is defined for the element type.
 static bool isDefinedFor(Kind kind, Type element) {
+  if (isStoredOnly(element))
+    return kind == Kind::select;
   switch (kind) {
   case Kind::logical_not:
   case Kind::logical_and:

@@ -21,7 +21,8 @@ def Graph_Dialect : Dialect {
   let summary = "the model as whole-tensor mathematics";
   let description = [{
     Element types: f64, f32, bf16, f16, signed and unsigned integers of 8 to 64 bits (signedness in the type), bool as
-    i1. Contractions, reductions, softmax and norms of 16-bit floats accumulate in f32; a value is rounded at an op's
+    i1. Four formats of 8-bit floats and 4-bit integers (a byte each in memory) are only stored: moved, selected and cast.
+    Contractions, reductions, softmax and norms of 16-bit floats accumulate in f32; a value is rounded at an op's
     result. Every op has a unique `name`, the model's own where there is one.
   }];
   let dependentDialects = ["::partita::PartitaDialect"];
@@ -31,7 +32,9 @@ def Graph_Dialect : Dialect {
 
 def Graph_Float : AnyTypeOf<[F64, F32, BF16, F16]>;
 def Graph_Integer : AnyTypeOf<[SI64, SI32, SI16, SI8, UI64, UI32, UI16, UI8]>;
-def Graph_Element : AnyTypeOf<[Graph_Float, Graph_Integer, I1]>;
+// Kept, moved and selected; everything else casts them first.
+def Graph_StoredElement : AnyTypeOf<[F8E4M3FN, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ, SI<4>, UI<4>]>;
+def Graph_Element : AnyTypeOf<[Graph_Float, Graph_Integer, I1, Graph_StoredElement]>;
 def Graph_Tensor : RankedTensorOf<[Graph_Element]>;
 def Graph_FloatTensor : RankedTensorOf<[Graph_Float]>;
 def Graph_NumberTensor : RankedTensorOf<[Graph_Float, Graph_Integer]>;
@@ -153,6 +156,10 @@ def Graph_ElementwiseOp : Graph_Op<"elementwise"> {
 
 def Graph_CastOp : Graph_Op<"cast"> {
   let summary = "conversion of the element type: float to integer truncates, to bool tests against zero";
+  let description = [{
+    Floats round to nearest even. What is beyond the largest 8-bit float becomes infinite, or NaN in the formats without
+    infinities (clamp first to saturate). Float to integer saturates, integer to integer wraps.
+  }];
   let arguments = (ins StrAttr:$name, Graph_Tensor:$input);
   let results = (outs Graph_Tensor:$result);
   let assemblyFormat = "$name `(` $input `)` attr-dict `:` functional-type(operands, results)";

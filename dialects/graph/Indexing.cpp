@@ -77,6 +77,7 @@ LoopNest GatherOp::getLoopNest() {
   nest.operands = {indexByLoops(inputLoops), indexByLoops(indexLoops)};
   if (!input.getElementType().isInteger(1))
     nest.linearOperands = {{0}};
+  keepSumsWhole(nest, input);
   return nest;
 }
 
@@ -105,6 +106,7 @@ LoopNest GatherAlongOp::getLoopNest() {
   nest.operands = {indexByLoops(inputLoops), indexByLoops(SmallVector<int>(getDims()))};
   if (!input.getElementType().isInteger(1))
     nest.linearOperands = {{0}};
+  keepSumsWhole(nest, input);
   return nest;
 }
 
@@ -118,6 +120,8 @@ LogicalResult ScatterAlongOp::verify() {
       failed(verifyAlikeBut(*this, updates, result, getAxis(), "the updates")) ||
       failed(verifyIndexDims(*this, tensorType(getIndices()), getDims(), getAxis(), updates)) ||
       failed(verifySameElement(*this, updates, result)))
+    return failure();
+  if (getKind() != ScatterKind::update && failed(verifyComputes(*this, result)))
     return failure();
   if (getKind() != ScatterKind::update && result.getElementType().isInteger(1))
     return emitOpError() << "GRAPH-7: " << stringifyScatterKind(getKind()) << " is not defined for bool";
@@ -225,7 +229,7 @@ Work TopKOp::getWork(ArrayRef<int64_t> extents) {
 LogicalResult CumulativeOp::verify() {
   auto input = tensorType(getInput()), result = tensorType(getResult());
   if (failed(verifyDim(*this, getDim(), input.getRank())) ||
-      failed(verifySameShape(*this, input, result, "the operand")))
+      failed(verifySameShape(*this, input, result, "the operand")) || failed(verifyComputes(*this, input)))
     return failure();
   bool isLogical = getKind() == ReduceKind::logical_and || getKind() == ReduceKind::logical_or;
   if (isLogical != input.getElementType().isInteger(1))

@@ -11,6 +11,8 @@ using namespace partita::graph;
 
 LogicalResult ReduceOp::verify() {
   auto input = tensorType(getInput()), result = tensorType(getResult());
+  if (failed(verifyComputes(*this, input)))
+    return failure();
   SmallVector<int64_t> kept;
   for (int64_t dim = 0; dim < input.getRank(); ++dim)
     if (!llvm::is_contained(getDims(), dim))

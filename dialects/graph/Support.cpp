@@ -40,6 +40,22 @@ LogicalResult verifyExtent(Operation *op, RankedTensorType type, int64_t dim, in
   return success();
 }
 
+LogicalResult verifyComputes(Operation *op, RankedTensorType type) {
+  if (isStoredOnly(type.getElementType()))
+    return op->emitOpError() << "GRAPH-9: " << type.getElementType() << " is only stored; cast it first";
+  return success();
+}
+
+void keepSumsWhole(LoopNest &nest, RankedTensorType type) {
+  if (!isStoredOnly(type.getElementType()) || isa<FloatType>(type.getElementType()))
+    return;
+  for (Loop &loop : nest.loops)
+    if (loop.kind == LoopKind::reduction) {
+      loop.kind = LoopKind::whole;
+      loop.reason = "4-bit integers have no sum";
+    }
+}
+
 LoopNest dimwiseLoopNest(RankedTensorType type, llvm::function_ref<std::string(int64_t)> reasonFor) {
   LoopNest nest = elementwiseLoopNest(type, 0, 0);
   for (int64_t dim = 0; dim < type.getRank(); ++dim)

@@ -30,6 +30,18 @@ LoopNest dimwiseLoopNest(mlir::RankedTensorType type, llvm::function_ref<std::st
 /// Product of extents as a double (no overflow).
 double product(llvm::ArrayRef<int64_t> extents);
 
+/// Whether the element type is only stored: 8-bit floats and 4-bit integers.
+inline bool isStoredOnly(mlir::Type element) {
+  return element.isSignedInteger(4) || element.isUnsignedInteger(4) ||
+         (llvm::isa<mlir::FloatType>(element) && element.getIntOrFloatBitWidth() == 8);
+}
+
+/// Rule GRAPH-9: the op computes with its elements, so they are not of a type that is only stored.
+mlir::LogicalResult verifyComputes(mlir::Operation *op, mlir::RankedTensorType type);
+
+/// 4-bit integers have no sum: loops that a sum of parts would serve are walked in one place.
+void keepSumsWhole(LoopNest &nest, mlir::RankedTensorType type);
+
 inline mlir::RankedTensorType tensorType(mlir::Value value) {
   return llvm::cast<mlir::RankedTensorType>(value.getType());
 }

@@ -132,7 +132,8 @@ std::optional<int64_t> getBoundElements(RankedTensorType type) {
 }
 
 int64_t getElementBits(Type elementType) {
-  if (elementType.isInteger(1))
+  // bool and 4-bit integers take a byte each.
+  if (elementType.isInteger() && elementType.getIntOrFloatBitWidth() < 8)
     return 8;
   if (elementType.isIntOrFloat())
     return elementType.getIntOrFloatBitWidth();

@@ -97,6 +97,17 @@ Type ImportSession::getElementType(int32_t element) {
     return builder.getF16Type();
   case onnx::BF16:
     return builder.getBF16Type();
+  case onnx::F8E4M3FN:
+    return Float8E4M3FNType::get(getContext());
+  case onnx::F8E4M3FNUZ:
+    return Float8E4M3FNUZType::get(getContext());
+  case onnx::F8E5M2:
+    return Float8E5M2Type::get(getContext());
+  case onnx::F8E5M2FNUZ:
+    return Float8E5M2FNUZType::get(getContext());
+  case onnx::SI4:
+  case onnx::UI4:
+    return integer(4, element == onnx::SI4);
   case onnx::BOOLEAN:
     return builder.getI1Type();
   case onnx::SI8:
@@ -142,9 +153,21 @@ Value ImportSession::makeKnown(const Known &known, llvm::StringRef name, Locatio
   return makeConstant(location, DenseIntElementsAttr::get(type, elements), name);
 }
 
+/// Two 4-bit integers to a byte, the first in the low half, become a byte each.
+static std::string unpackNibbles(const std::string &packed, RankedTensorType type) {
+  bool isSigned = type.getElementType().isSignedInteger();
+  std::string bytes;
+  for (int64_t i = 0; i < type.getNumElements(); ++i) {
+    unsigned nibble = static_cast<uint8_t>(packed[static_cast<size_t>(i / 2)]) >> (i % 2 * 4) & 15;
+    bytes.push_back(static_cast<char>(isSigned && nibble > 7 ? nibble | 0xf0 : nibble));
+  }
+  return bytes;
+}
+
 Value ImportSession::makeInline(const Payload &payload, RankedTensorType type, llvm::StringRef name,
                                 Location location) {
-  auto bytes = std::make_shared<std::string>(payload.inlineBytes);
+  bool isPacked = type.getElementType().isInteger() && type.getElementTypeBitWidth() == 4;
+  auto bytes = std::make_shared<std::string>(isPacked ? unpackNibbles(payload.inlineBytes, type) : payload.inlineBytes);
   interpreter::Tensor tensor(type.getElementType(), type.getShape(), reinterpret_cast<const uint8_t *>(bytes->data()),
                              bytes);
   DenseElementsAttr value = tensor.toElements(type);
@@ -175,6 +198,13 @@ Value ImportSession::makeTensor(const ImportedValue &value, llvm::StringRef name
   bool hasPlace = payload->place == Payload::Missing || !payload->path.empty();
   if (payload->place == Payload::Inline && (!isWeight || !hasPlace))
     return makeInline(*payload, type, name, location);
+  if (isa<IntegerType>(element) && element.getIntOrFloatBitWidth() == 4) {
+    report(location, "E-IMPORT-OP",
+           "tensor '" + name + "' has " + llvm::Twine(2 * payload->bytes) +
+               " 4-bit integers, two to a byte; packed tensors are read up to " + llvm::Twine(inlineByteLimit) +
+               " bytes");
+    return Value();
+  }
   if (payload->bytes == 0)
     return makeConstant(location, DenseElementsAttr::get(type, ArrayRef<Attribute>()), name);
   llvm::SmallString<128> path(payload->path);
@@ -268,7 +298,7 @@ const Known *ImportSession::getKnown(llvm::StringRef name) {
   }
   auto type = dyn_cast_or_null<IntegerType>(getElementType(found->tensor->data_type()));
   std::optional<uint64_t> count = countElements(found->tensor->dims());
-  if (!type || !count || *count > mostKnownElements)
+  if (!type || type.getWidth() == 4 || !count || *count > mostKnownElements)
     return nullptr;
   llvm::Expected<Payload> payload = locatePayload(file, *found->tensor);
   llvm::Expected<std::string> bytes = payload ? readPayload(*payload, inlineByteLimit) : payload.takeError();

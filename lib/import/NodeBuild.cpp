@@ -141,6 +141,19 @@ Value NodeContext::cast(Value value, Type element, llvm::StringRef part) {
               : Value();
 }
 
+Value NodeContext::castSaturating(Value value, Type element) {
+  auto to = dyn_cast<FloatType>(element);
+  if (!value || !to || to.getWidth() != 8 || typeOf(value).getElementType() == element)
+    return cast(value, element);
+  double largest = llvm::APFloat::getLargest(to.getFloatSemantics()).convertToDouble();
+  Type from = typeOf(value).getElementType();
+  // Narrow types do not hold the bounds.
+  bool isWide = isa<FloatType>(from) && from.getIntOrFloatBitWidth() > 8;
+  Value number = isWide ? value : cast(value, session.getBuilder().getF32Type(), "widen");
+  number = withNumber(ElementwiseKind::max, number, -largest, "saturate");
+  return cast(withNumber(ElementwiseKind::min, number, largest, "saturate"), element);
+}
+
 Value NodeContext::reshape(Value value, const Sizes &sizes, llvm::StringRef part) {
   if (!value || sizesOf(value) == sizes)
     return value;

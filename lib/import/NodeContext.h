@@ -89,6 +89,8 @@ public:
   /// The function on operands of one shape and a number.
   mlir::Value withNumber(graph::ElementwiseKind kind, mlir::Value value, double number, llvm::StringRef part = "");
   mlir::Value cast(mlir::Value value, mlir::Type element, llvm::StringRef part = "");
+  /// As cast; numbers beyond the largest 8-bit float become that one instead of an infinity or NaN.
+  mlir::Value castSaturating(mlir::Value value, mlir::Type element);
   mlir::Value reshape(mlir::Value value, const Sizes &sizes, llvm::StringRef part = "reshape");
   mlir::Value transpose(mlir::Value value, llvm::ArrayRef<int64_t> permutation, llvm::StringRef part = "transpose");
   mlir::Value slice(mlir::Value value, llvm::ArrayRef<int64_t> starts, llvm::ArrayRef<int64_t> strides,

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "Elements.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -10,53 +12,81 @@ namespace partita::interpreter {
 
 namespace {
 
-/// A binary format of 16 bits: significand bits with the hidden one, exponents as in IEEE 754.
+/// What stands beside the finite numbers: infinities and NaN as in IEEE 754; one NaN for each sign and nothing
+/// infinite; or one NaN where the negative zero would be.
+enum class Specials { infinities, nanOnly, unsignedZero };
+
+/// A binary format of 8 or 16 bits: significand bits with the hidden one. The 8-bit formats: Micikevicius et al., arXiv
+/// 2209.05433; FNUZ: Noune et al., arXiv 2206.02915.
 struct SmallFormat {
-  int significandBits, minimumExponent, exponentBias;
+  int width, significandBits, minimumExponent, exponentBias;
   double largest;
+  Specials specials = Specials::infinities;
+
+  uint16_t signBit() const { return static_cast<uint16_t>(1 << (width - 1)); }
+  uint16_t magnitudeMask() const { return static_cast<uint16_t>(signBit() - 1); }
+  int fractionBits() const { return significandBits - 1; }
+  /// Infinity, where there is one.
+  uint16_t exponentMask() const { return static_cast<uint16_t>(magnitudeMask() >> fractionBits() << fractionBits()); }
+  uint16_t nan() const {
+    return specials == Specials::infinities ? static_cast<uint16_t>(exponentMask() | (1 << (fractionBits() - 1)))
+           : specials == Specials::nanOnly  ? magnitudeMask()
+                                            : signBit();
+  }
+  bool isNaN(uint16_t bits) const {
+    return specials == Specials::infinities ? (bits & magnitudeMask()) > exponentMask()
+           : specials == Specials::nanOnly  ? (bits & magnitudeMask()) == magnitudeMask()
+                                            : bits == signBit();
+  }
 };
 
-constexpr SmallFormat kBrain{8, -126, 127, 0x1.FEp127};
-constexpr SmallFormat kHalf{11, -14, 15, 65504.0};
+constexpr SmallFormat kBrain{16, 8, -126, 127, 0x1.FEp127};
+constexpr SmallFormat kHalf{16, 11, -14, 15, 65504.0};
+constexpr SmallFormat kE4M3{8, 4, -6, 7, 448.0, Specials::nanOnly};
+constexpr SmallFormat kE4M3Z{8, 4, -7, 8, 240.0, Specials::unsignedZero};
+constexpr SmallFormat kE5M2{8, 3, -14, 15, 57344.0};
+constexpr SmallFormat kE5M2Z{8, 3, -15, 16, 57344.0, Specials::unsignedZero};
 
 /// The nearest value of the format, ties to even; infinite beyond the largest. By the definition: a multiple of the
 /// last place's weight.
 double roundTo(const SmallFormat &format, double value) {
   if (!std::isfinite(value) || value == 0)
     return value;
-  int lastPlace = std::max(std::ilogb(value), format.minimumExponent) - (format.significandBits - 1);
+  int lastPlace = std::max(std::ilogb(value), format.minimumExponent) - format.fractionBits();
   double rounded = std::ldexp(std::nearbyint(std::ldexp(value, -lastPlace)), lastPlace);
   return std::fabs(rounded) > format.largest ? std::copysign(HUGE_VAL, value) : rounded;
 }
 
 uint16_t encode(const SmallFormat &format, double value) {
   value = roundTo(format, value);
-  int fractionBits = format.significandBits - 1;
-  uint16_t sign = std::signbit(value) ? 0x8000 : 0, exponentMask = 0x7fff >> fractionBits << fractionBits;
-  if (std::isnan(value))
-    return sign | exponentMask | (1 << (fractionBits - 1));
+  uint16_t sign = std::signbit(value) ? format.signBit() : 0;
+  if (std::isnan(value) || (std::isinf(value) && format.specials != Specials::infinities))
+    return format.specials == Specials::infinities ? sign | format.nan() : format.nan();
   if (std::isinf(value))
-    return sign | exponentMask;
+    return sign | format.exponentMask();
   if (value == 0)
-    return sign;
+    return format.specials == Specials::unsignedZero ? 0 : sign;
   int exponent = std::max(std::ilogb(value), format.minimumExponent);
   // A subnormal's significand lacks the hidden bit, which the addition below accounts for.
-  auto significand = static_cast<uint32_t>(std::ldexp(std::fabs(value), fractionBits - exponent));
+  auto significand = static_cast<uint32_t>(std::ldexp(std::fabs(value), format.fractionBits() - exponent));
   auto biased = static_cast<uint32_t>(exponent + format.exponentBias - 1);
-  return sign | static_cast<uint16_t>((biased << fractionBits) + significand);
+  return sign | static_cast<uint16_t>((biased << format.fractionBits()) + significand);
 }
 
 double decode(const SmallFormat &format, uint16_t bits) {
-  int fractionBits = format.significandBits - 1;
-  int biased = (bits & 0x7fff) >> fractionBits, fraction = bits & ((1 << fractionBits) - 1);
+  int fractionBits = format.fractionBits();
+  uint16_t magnitudeBits = bits & format.magnitudeMask();
+  int biased = magnitudeBits >> fractionBits, fraction = bits & ((1 << fractionBits) - 1);
   double magnitude;
-  if (biased == 0x7fff >> fractionBits)
-    magnitude = fraction ? std::numeric_limits<double>::quiet_NaN() : HUGE_VAL;
+  if (format.isNaN(bits))
+    return std::numeric_limits<double>::quiet_NaN();
+  if (format.specials == Specials::infinities && magnitudeBits == format.exponentMask())
+    magnitude = HUGE_VAL;
   else if (biased == 0)
     magnitude = std::ldexp(fraction, format.minimumExponent - fractionBits);
   else
     magnitude = std::ldexp(fraction + (1 << fractionBits), biased - format.exponentBias - fractionBits);
-  return bits & 0x8000 ? -magnitude : magnitude;
+  return bits & format.signBit() ? -magnitude : magnitude;
 }
 
 template <typename Stored> Stored load(const uint8_t *bytes, int64_t index) {
@@ -101,7 +131,14 @@ template <typename Integer> Integer truncateToInteger(double value) {
 }
 
 const SmallFormat *findSmallFormat(Type element) {
-  return element.isBF16() ? &kBrain : element.isF16() ? &kHalf : nullptr;
+  return llvm::TypeSwitch<Type, const SmallFormat *>(element)
+      .Case([](BFloat16Type) { return &kBrain; })
+      .Case([](Float16Type) { return &kHalf; })
+      .Case([](Float8E4M3FNType) { return &kE4M3; })
+      .Case([](Float8E4M3FNUZType) { return &kE4M3Z; })
+      .Case([](Float8E5M2Type) { return &kE5M2; })
+      .Case([](Float8E5M2FNUZType) { return &kE5M2Z; })
+      .Default([](Type) { return nullptr; });
 }
 
 } // namespace
@@ -115,7 +152,8 @@ template <typename T> std::vector<T> unpack(const Tensor &tensor) {
   if (const SmallFormat *format = findSmallFormat(element)) {
     std::vector<T> values(tensor.getNumElements());
     for (size_t i = 0; i < values.size(); ++i)
-      values[i] = static_cast<T>(decode(*format, load<uint16_t>(tensor.getBytes(), i)));
+      values[i] = static_cast<T>(decode(*format, format->width == 8 ? load<uint8_t>(tensor.getBytes(), i)
+                                                                    : load<uint16_t>(tensor.getBytes(), i)));
     return values;
   }
   bool isSigned = element.isSignedInteger();
@@ -141,7 +179,10 @@ template <typename T> Tensor pack(Type element, ArrayRef<int64_t> shape, const s
     std::vector<uint16_t> bits(values.size());
     for (size_t i = 0; i < values.size(); ++i)
       bits[i] = encode(*format, static_cast<double>(values[i]));
-    storeAll<uint16_t>(tensor, bits);
+    if (format->width == 8)
+      storeAll<uint8_t>(tensor, bits);
+    else
+      storeAll<uint16_t>(tensor, bits);
   } else if (element.isInteger(1)) {
     std::vector<uint8_t> flags(values.size());
     for (size_t i = 0; i < values.size(); ++i)
@@ -150,6 +191,10 @@ template <typename T> Tensor pack(Type element, ArrayRef<int64_t> shape, const s
   } else if constexpr (std::is_integral_v<T>) {
     // Narrowing an unsigned number keeps the low bits, which is what wrapping means.
     std::vector<uint64_t> bits(values.begin(), values.end());
+    // A 4-bit integer is a byte that holds its value.
+    if (element.getIntOrFloatBitWidth() == 4)
+      for (uint64_t &number : bits)
+        number = element.isSignedInteger() ? static_cast<uint64_t>(llvm::SignExtend64<4>(number)) : number & 15;
     switch (tensor.getElementBytes()) {
     case 1:
       storeAll<uint8_t>(tensor, bits);

@@ -17,6 +17,14 @@ runtime::ElementType lowering::toElementType(Type element) {
     return ElementType::bf16;
   if (element.isF16())
     return ElementType::f16;
+  if (isa<Float8E4M3FNType>(element))
+    return ElementType::f8E4M3FN;
+  if (isa<Float8E4M3FNUZType>(element))
+    return ElementType::f8E4M3FNUZ;
+  if (isa<Float8E5M2Type>(element))
+    return ElementType::f8E5M2;
+  if (isa<Float8E5M2FNUZType>(element))
+    return ElementType::f8E5M2FNUZ;
   auto integer = dyn_cast<IntegerType>(element);
   if (!integer)
     return ElementType::f32;
@@ -24,6 +32,8 @@ runtime::ElementType lowering::toElementType(Type element) {
   switch (integer.getWidth()) {
   case 1:
     return ElementType::boolean;
+  case 4:
+    return isUnsigned ? ElementType::ui4 : ElementType::si4;
   case 8:
     return isUnsigned ? ElementType::ui8 : ElementType::si8;
   case 16:

@@ -21,7 +21,12 @@ Value lowering::lowerConstant(TensorBuilder &tensors, graph::ConstantOp op) {
   // Each rank of a split constant would need its own part: such constants are cut by a slice before.
   if (dense.getType().getShape() != type.getShape())
     return op.emitOpError("E-LOWER: the value is not the whole local tensor"), Value();
-  if (dense.getElementType() != type.getElementType())
+  unsigned width = type.getElementType().getIntOrFloatBitWidth();
+  if (dense.getElementType().getIntOrFloatBitWidth() < width)
+    dense = dense.mapValues(type.getElementType(), [&](const APInt &value) {
+      return dense.getElementType().isSignedInteger() ? value.sext(width) : value.zext(width);
+    });
+  else if (dense.getElementType() != type.getElementType())
     dense = dense.bitcast(type.getElementType());
   return arith::ConstantOp::create(tensors.builder, op.getLoc(), type, dense);
 }
@@ -50,7 +55,8 @@ Value lowering::lowerCast(TensorBuilder &tensors, graph::CastOp op, ValueRange o
   return tensors.mapSame(
       {operands[0]}, tensors.sizesOf(to), to.getElementType(), [&](Scalars &at, ValueRange elements) {
         // Elements come widened, which loses nothing.
-        Type source = isa<FloatType>(from.getElementType()) ? elements[0].getType() : from.getElementType();
+        bool isWidened = isa<FloatType>(from.getElementType()) && !isSmallestFloat(from.getElementType());
+        Type source = isWidened ? elements[0].getType() : from.getElementType();
         return at.widen(at.cast(elements[0], source, to.getElementType()));
       });
 }

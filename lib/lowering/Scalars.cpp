@@ -10,10 +10,13 @@ using namespace partita;
 using namespace partita::lowering;
 using graph::ReduceKind;
 
+bool lowering::isSmallestFloat(Type element) { return isa<FloatType>(element) && element.getIntOrFloatBitWidth() == 8; }
+
 Type lowering::getStoredType(Type element) {
+  // 4-bit integers and 8-bit floats are bytes.
   if (auto integer = dyn_cast<IntegerType>(element))
-    return IntegerType::get(element.getContext(), integer.getWidth());
-  return element;
+    return IntegerType::get(element.getContext(), integer.getWidth() == 4 ? 8 : integer.getWidth());
+  return isSmallestFloat(element) ? IntegerType::get(element.getContext(), 8) : element;
 }
 
 Type lowering::getComputedType(Type element) {
@@ -59,8 +62,7 @@ Value Scalars::integer(int64_t value, Type signless) {
 }
 
 /// Truncates towards zero and saturates; NaN becomes 0.
-static Value convertToInteger(OpBuilder &builder, Location location, Value value, IntegerType to) {
-  Type result = getStoredType(to);
+static Value convertToInteger(OpBuilder &builder, Location location, Value value, IntegerType to, Type result) {
   std::string name = to.isUnsigned() ? "llvm.fptoui.sat" : "llvm.fptosi.sat";
   name += ".i" + std::to_string(to.getWidth()) + (value.getType().isF64() ? ".f64" : ".f32");
   return LLVM::CallIntrinsicOp::create(builder, location, result, builder.getStringAttr(name), ValueRange{value})
@@ -78,10 +80,43 @@ static Value resizeInteger(OpBuilder &builder, Location location, Value value, I
                     : arith::ExtSIOp::create(builder, location, result, value).getResult();
 }
 
+static bool isNibble(Type element) { return element.isSignedInteger(4) || element.isUnsignedInteger(4); }
+
+/// Between a 4-bit integer, a byte that holds its value, and another type.
+static Value castNibble(Scalars &scalars, Value value, Type from, Type to) {
+  auto toByte = [](Type nibble) -> Type {
+    auto signedness = cast<IntegerType>(nibble).getSignedness();
+    return IntegerType::get(nibble.getContext(), 8, signedness);
+  };
+  if (isNibble(from))
+    return scalars.cast(value, toByte(from), to);
+  OpBuilder &builder = scalars.builder;
+  auto nibble = cast<IntegerType>(to);
+  if (isa<FloatType>(from)) {
+    // Saturates at 4 bits.
+    Value wide = isSmallestFloat(from) ? decodeSmallestFloat(scalars, value, from) : scalars.widen(value);
+    Value bits = convertToInteger(builder, scalars.location, wide, nibble, builder.getIntegerType(4));
+    return nibble.isUnsigned()
+               ? arith::ExtUIOp::create(builder, scalars.location, builder.getI8Type(), bits).getResult()
+               : arith::ExtSIOp::create(builder, scalars.location, builder.getI8Type(), bits).getResult();
+  }
+  Value byte = scalars.cast(value, from, toByte(to)), four = scalars.integer(4, builder.getI8Type());
+  Value raised = arith::ShLIOp::create(builder, scalars.location, byte, four);
+  return nibble.isUnsigned() ? arith::ShRUIOp::create(builder, scalars.location, raised, four).getResult()
+                             : arith::ShRSIOp::create(builder, scalars.location, raised, four).getResult();
+}
+
 Value Scalars::cast(Value value, Type from, Type to) {
   Type result = getStoredType(to);
   if (from == to)
     return value;
+  if (isNibble(from) || isNibble(to))
+    return castNibble(*this, value, from, to);
+  Type f32 = builder.getF32Type();
+  if (isSmallestFloat(from))
+    return cast(decodeSmallestFloat(*this, value, from), f32, to);
+  if (isSmallestFloat(to))
+    return encodeSmallestFloat(*this, cast(value, from, f32), to);
   Value wide = widen(value);
   if (auto integer = dyn_cast<IntegerType>(from)) {
     if (to.isInteger(1)) {
@@ -99,7 +134,7 @@ Value Scalars::cast(Value value, Type from, Type to) {
   if (to.isInteger(1))
     return arith::CmpFOp::create(builder, location, arith::CmpFPredicate::UNE, wide, number(0, wide.getType()));
   if (auto integer = dyn_cast<IntegerType>(to))
-    return convertToInteger(builder, location, wide, integer);
+    return convertToInteger(builder, location, wide, integer, result);
   // Floats meet in f32 unless both are wider.
   Type computed = getComputedType(to);
   if (computed.isF64() && !wide.getType().isF64())

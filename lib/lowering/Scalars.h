@@ -13,6 +13,8 @@
 
 namespace partita::lowering {
 
+/// An 8-bit float: stored as a byte, and only cast.
+bool isSmallestFloat(mlir::Type element);
 mlir::Type getStoredType(mlir::Type element);
 mlir::Type getComputedType(mlir::Type element);
 
@@ -36,6 +38,10 @@ struct Scalars {
   mlir::Value number(double value, mlir::Type computedFloat);
   mlir::Value integer(int64_t value, mlir::Type signless);
 };
+
+/// The f32 that the byte of an 8-bit float stands for, and the byte of the nearest 8-bit float (ties to even).
+mlir::Value decodeSmallestFloat(Scalars &scalars, mlir::Value byte, mlir::Type element);
+mlir::Value encodeSmallestFloat(Scalars &scalars, mlir::Value f32, mlir::Type element);
 
 graph::ReduceKind toReduceKind(plan::PartialKind kind);
 

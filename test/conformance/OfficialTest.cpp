@@ -70,6 +70,14 @@ static Type getElement(MLIRContext &context, int32_t element) {
     return Float16Type::get(&context);
   case onnx::BF16:
     return BFloat16Type::get(&context);
+  case onnx::F8E4M3FN:
+    return Float8E4M3FNType::get(&context);
+  case onnx::F8E4M3FNUZ:
+    return Float8E4M3FNUZType::get(&context);
+  case onnx::F8E5M2:
+    return Float8E5M2Type::get(&context);
+  case onnx::F8E5M2FNUZ:
+    return Float8E5M2FNUZType::get(&context);
   case onnx::BOOLEAN:
     return IntegerType::get(&context, 1);
   case onnx::SI64:

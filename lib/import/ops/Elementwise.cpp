@@ -147,18 +147,20 @@ static void importClip(NodeContext &node) {
 }
 
 static void importCast(NodeContext &node) {
-  node.ignore({"saturate"});
+  bool saturates = node.getInteger("saturate", 1) != 0;
   int64_t to = node.getInteger("to", 0);
   Type element = node.getSession().getElementType(static_cast<int32_t>(to));
   if (!element)
     return node.failOp("cast to element type " + llvm::Twine(to) + " of ONNX is not supported");
-  node.setResult(0, node.cast(node.input(0), element));
+  Value x = node.input(0);
+  node.setResult(0, saturates ? node.castSaturating(x, element) : node.cast(x, element));
 }
 
 static void importCastLike(NodeContext &node) {
-  node.ignore({"saturate"});
+  bool saturates = node.getInteger("saturate", 1) != 0;
   Value x = node.input(0), like = node.input(1);
-  node.setResult(0, x && like ? node.cast(x, elementOf(like)) : Value());
+  if (x && like)
+    node.setResult(0, saturates ? node.castSaturating(x, elementOf(like)) : node.cast(x, elementOf(like)));
 }
 
 static void importIdentity(NodeContext &node) { node.setResult(0, node.input(0)); }

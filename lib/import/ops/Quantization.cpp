@@ -58,7 +58,7 @@ static std::optional<Layout> findLayout(NodeContext &node, const Sizes &sizes, c
 }
 
 /// saturate(round(x / scale) + zero point), half to even, in the precision of x.
-static Value quantize(NodeContext &node, Value x, Value scale, Value zeroPoint, Type result) {
+static Value quantize(NodeContext &node, Value x, Value scale, Value zeroPoint, Type result, bool saturates = true) {
   if (!x || !scale)
     return Value();
   Value steps = node.elementwise(Kind::div, {x, node.cast(scale, elementOf(x))});
@@ -66,7 +66,7 @@ static Value quantize(NodeContext &node, Value x, Value scale, Value zeroPoint, 
     steps = node.elementwise(Kind::round, {steps});
   if (zeroPoint)
     steps = node.elementwise(Kind::add, {steps, node.cast(zeroPoint, elementOf(x))});
-  return node.cast(steps, result);
+  return saturates ? node.castSaturating(steps, result) : node.cast(steps, result);
 }
 
 /// Integers without their zero point, exact in 32 bits.
@@ -76,7 +76,7 @@ static Value removeZeroPoint(NodeContext &node, Value q, Value zeroPoint) {
 }
 
 static void importQuantize(NodeContext &node) {
-  node.ignore({"saturate"});
+  bool saturates = node.getInteger("saturate", 1) != 0;
   Value x = node.input(0), scale = node.input(1), zeroPoint = node.hasInput(2) ? node.input(2) : Value();
   if (!x || !scale)
     return;
@@ -94,7 +94,7 @@ static void importQuantize(NodeContext &node) {
   if (!isa<FloatType>(elementOf(x)))
     x = node.cast(x, elementOf(scale));
   Value quantized = quantize(node, node.reshape(x, layout->data), node.reshape(scale, layout->parameters),
-                             zeroPoint ? node.reshape(zeroPoint, layout->parameters) : Value(), result);
+                             zeroPoint ? node.reshape(zeroPoint, layout->parameters) : Value(), result, saturates);
   node.setResult(0, node.reshape(quantized, sizes));
 }
 

@@ -1,4 +1,4 @@
-// Rules GRAPH-5 to GRAPH-8.
+// Rules GRAPH-5 to GRAPH-9.
 // RUN: partita-opt %s --split-input-file --verify-diagnostics
 
 func.func @g5() {
@@ -101,5 +101,21 @@ func.func @g8_groups(%x: tensor<1x4x8xf32>, %f: tensor<3x2x3xf32>) {
 func.func @g8_symbolic(%x: tensor<?xf32, #any>) {
   // expected-error @+1 {{GRAPH-8: dim 0 is symbolic and cannot be cut by this slice}}
   %0 = partita_graph.slice "s" (%x) starts [1] strides [1] : (tensor<?xf32, #any>) -> tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @g9_sum(%x: tensor<4xf8E4M3FN>) {
+  // expected-error @+1 {{GRAPH-9: 'f8E4M3FN' is only stored; cast it first}}
+  %0 = partita_graph.reduce "s" sum(%x) dims [0] : (tensor<4xf8E4M3FN>) -> tensor<f8E4M3FN>
+  return
+}
+
+// -----
+
+func.func @g9_add(%x: tensor<4xsi4>) {
+  // expected-error @+1 {{GRAPH-7: add is not defined for 'si4'}}
+  %0 = partita_graph.elementwise "s" add(%x, %x) : (tensor<4xsi4>, tensor<4xsi4>) -> tensor<4xsi4>
   return
 }

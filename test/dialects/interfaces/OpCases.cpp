@@ -41,6 +41,13 @@ static void addSourcesAndElementwise(std::vector<OpCase> &cases) {
                    {"tensor<4x3xi1>", "tensor<4x3xf32>", "tensor<4x3xf32>"},
                    "tensor<4x3xf32>"});
   cases.push_back({R"(cast "op" (%a0))", {"tensor<5x3xsi32>"}, "tensor<5x3xf32>", 9});
+  for (const char *type : {"f8E4M3FN", "f8E5M2FNUZ", "si4", "ui4"}) {
+    std::string small = "tensor<5x3x" + std::string(type) + ">";
+    cases.push_back({R"(cast "op" (%a0))", {"tensor<5x3xf32>"}, small});
+    cases.push_back({R"(cast "op" (%a0))", {small}, "tensor<5x3xf32>", 7});
+    cases.push_back(
+        {R"(gather "op" (%a0, %a1) axis 0)", {small, "tensor<4xsi64>"}, "tensor<4x3x" + std::string(type) + ">", 4});
+  }
 }
 
 static void addMatrixWork(std::vector<OpCase> &cases) {
