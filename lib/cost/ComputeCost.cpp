@@ -15,25 +15,38 @@ using machine::DeviceType;
 
 namespace {
 /// Output tiles that libraries choose from, with their speed relative to the largest: smaller tiles load more
-/// for each multiplication.
+/// for each multiplication. Narrow ones are for products with few rows or columns, as in decoding.
 struct Tile {
   double rows, columns, speed;
 };
-constexpr Tile tiles[] = {{256, 128, 1.0}, {128, 128, 0.93}, {128, 64, 0.80}, {64, 64, 0.65}};
+constexpr Tile tiles[] = {{256, 128, 1.0}, {128, 128, 0.93}, {128, 64, 0.80}, {64, 64, 0.65},
+                          {64, 32, 0.50},  {64, 16, 0.40},   {64, 8, 0.30}};
 /// From this many waves on blocks of different waves overlap, and the last wave is not waited for as a whole.
 constexpr double mostStrictWaves = 12;
 constexpr double overlappedTail = 0.35;
+/// Where tiles do not fill a device, kernels cut the inner dimension too, into at most so many parts.
+constexpr double mostDepthParts = 16;
 
-/// The share of a device that a product keeps busy: waves of tiles over its cores, and tiles over the edge.
-double computeTileUse(const MatrixShape &shape, double cores) {
-  double best = 0;
-  for (const Tile &tile : tiles) {
-    double rowTiles = std::ceil(double(shape.m) / tile.rows), columnTiles = std::ceil(double(shape.n) / tile.columns);
-    double edge = double(shape.m) * double(shape.n) / (rowTiles * tile.rows * columnTiles * tile.columns);
-    double waves = rowTiles * columnTiles * double(std::max<int64_t>(1, shape.batch)) / cores;
+/// The share of the peak that one tile reaches: waves of tiles over the cores, tiles over the edge, a short depth.
+double computeTileUse(const Tile &tile, double rows, double columns, const MatrixShape &shape, double cores,
+                      double depthHalf) {
+  double rowTiles = std::ceil(rows / tile.rows), columnTiles = std::ceil(columns / tile.columns);
+  double edge = rows * columns / (rowTiles * tile.rows * columnTiles * tile.columns), best = 0;
+  for (double parts = 1; parts <= mostDepthParts; parts *= 2) {
+    double waves = rowTiles * columnTiles * parts * double(std::max<int64_t>(1, shape.batch)) / cores;
     double filled = waves > mostStrictWaves ? waves / (waves + overlappedTail) : waves / std::ceil(waves);
-    best = std::max(best, tile.speed * edge * filled);
+    double depth = double(shape.k) / parts;
+    best = std::max(best, filled * depth / (depth + depthHalf));
   }
+  return tile.speed * edge * best;
+}
+
+/// The best of all tiles, either way round.
+double computeTileUse(const MatrixShape &shape, double cores, double depthHalf) {
+  double m = double(shape.m), n = double(shape.n), best = 0;
+  for (const Tile &tile : tiles)
+    best = std::max({best, computeTileUse(tile, m, n, shape, cores, depthHalf),
+                     computeTileUse(tile, n, m, shape, cores, depthHalf)});
   return best;
 }
 
@@ -47,9 +60,10 @@ double computeMatrixRate(const Computation &computation, const DeviceType &devic
                 (isNarrow(computation.elementType) ? efficiency.narrowMatrix : efficiency.matrix);
   if (!computation.shape.isKnown())
     return rate;
+  if (efficiency.hasWaves)
+    return rate * computeTileUse(computation.shape, double(device.cores), efficiency.depthHalf);
   double depth = double(computation.shape.k);
-  rate *= depth / (depth + efficiency.depthHalf);
-  return efficiency.hasWaves ? rate * computeTileUse(computation.shape, double(device.cores)) : rate;
+  return rate * depth / (depth + efficiency.depthHalf);
 }
 
 /// Operations per second that a kernel of this kind reaches when memory does not hold it back.
@@ -113,6 +127,6 @@ std::string AnalyticCost::hash() const {
                         efficiency.memory, efficiency.depthHalf, double(efficiency.hasWaves)}));
   JsonValue value = JsonValue::makeObject();
   // The number changes with the formulas and the built-in defaults.
-  value.set("model", "analytic/1").set("link_efficiency", options.linkEfficiency).set("types", std::move(types));
+  value.set("model", "analytic/2").set("link_efficiency", options.linkEfficiency).set("types", std::move(types));
   return hashText(value.compactStr());
 }

@@ -22,6 +22,8 @@ static Picoseconds boundKernels(const PlanningProblem &problem, std::vector<cost
   for (cost::Computation &kernel : kernels) {
     if (isFree(kernel))
       continue;
+    // Parts of another shape may use a device better than the whole.
+    kernel.shape = {};
     kernel.operations /= static_cast<double>(parts);
     kernel.read.value /= parts;
     kernel.written.value /= parts;

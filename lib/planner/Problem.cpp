@@ -128,6 +128,27 @@ private:
 
 } // namespace
 
+/// A product of two tensors: each loop is a row, a column, a batch or an inner one by the tensors that it indexes.
+static cost::MatrixShape findMatrixShape(const OpInfo &op, ArrayRef<int64_t> extents) {
+  if (op.work != WorkKind::matrix || op.nest.operands.size() < 2 || op.nest.results.size() != 1)
+    return {};
+  auto indexes = [](const ValueIndexing &value, unsigned loop) {
+    return llvm::any_of(value, [&](const DimExpression &dim) {
+      return llvm::any_of(dim, [&](const DimTerm &term) { return term.loop == loop; });
+    });
+  };
+  cost::MatrixShape shape{1, 1, 1, 1};
+  for (auto [loop, extent] : llvm::enumerate(extents)) {
+    bool isLeft = indexes(op.nest.operands[0], loop), isRight = indexes(op.nest.operands[1], loop);
+    int64_t &dim = !indexes(op.nest.results[0], loop) ? shape.k
+                   : isLeft && isRight                ? shape.batch
+                   : isRight                          ? shape.n
+                                                      : shape.m;
+    dim = multiplySaturated(dim, std::max<int64_t>(1, extent));
+  }
+  return shape;
+}
+
 cost::Computation describeKernel(const OpInfo &op, ArrayRef<int64_t> extents, int64_t read, int64_t written) {
   cost::Computation kernel;
   auto question = dyn_cast<CostOpInterface>(op.op);
@@ -137,8 +158,7 @@ cost::Computation describeKernel(const OpInfo &op, ArrayRef<int64_t> extents, in
   kernel.read = Bytes{op.work == WorkKind::movement ? std::min(read, written) : read};
   kernel.written = Bytes{written};
   kernel.elementType = op.elementType;
-  // The shape of a product stays open: where tiles of the result do not fill a device, kernels cut the inner loop too,
-  // and a plan must not split an inner loop over devices for what a kernel does better.
+  kernel.shape = findMatrixShape(op, extents);
   return kernel;
 }
 
