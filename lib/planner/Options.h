@@ -53,7 +53,8 @@ public:
   const std::vector<OpOption> &find(int op);
   /// For each op the op whose options it shares: itself, or the same op of another layer.
   void setRepresentatives(std::vector<int> ops) { representatives = std::move(ops); }
-  int64_t countOptions() const { return numOptions; }
+  /// How many options were found since the last question.
+  int64_t takeCount() { return std::exchange(numOptions, 0); }
 
 private:
   /// One use of an axis: a loop in units, a partial value passed on, or nothing.

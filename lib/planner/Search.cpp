@@ -43,7 +43,8 @@ namespace {
 class SequenceSearch {
 public:
   SequenceSearch(const Sequence &sequence, SearchSpace &space, Objective objective, const SearchLimits &limits)
-      : sequence(sequence), space(space), objective(objective), limits(limits) {}
+      : sequence(sequence), space(space), objective(objective), limits(limits),
+        tables(sequence, space, objective, limits) {}
 
   std::optional<SearchResult> run(int &stuckOp) {
     stuckOp = -1;
@@ -51,128 +52,128 @@ public:
       findRemainingStorage();
     Layer start;
     start.states.push_back({{}, {Label()}});
-    layers.push_back(std::move(start));
-    for (size_t step = 0; step < sequence.steps.size();) {
-      if (!takeStep(step)) {
-        stuckOp = failedForOptions ? sequence.steps[step].op : -1;
+    layers.push_back({std::move(start), 0});
+    for (size_t root = 0; root < sequence.roots.size();) {
+      if (!takeStep(root, stuckOp))
         return std::nullopt;
-      }
-      ++step;
-      step += skipRepeated(step);
+      ++root;
+      root += skipRepeated(root);
     }
     return trace();
   }
 
 private:
-  /// Steps that were taken for all others of a fold: the steps [from, to) repeat those one period before, so often.
+  /// A layer, and by how much the steps of its trails are to be shifted: they name those of an equal root.
+  struct Reached {
+    Layer layer;
+    int offset = 0;
+  };
+
+  /// Roots that were taken for all others of a fold: the `period` roots before repeat `times` more, `steps` later each.
   struct Jump {
     size_t period = 0;
     size_t times = 0;
+    size_t steps = 0;
   };
 
-  std::vector<StagedValue> liveValues(size_t step) const {
-    std::vector<StagedValue> values;
-    for (int value : sequence.liveAfter[step])
-      values.push_back(sequence.values[value]);
-    return values;
-  }
-
   void findRemainingStorage() {
-    remainingStorage.assign(sequence.steps.size() + 1, 0);
-    std::vector<int64_t> own;
+    remainingStorage.assign(sequence.roots.size() + 1, 0);
     std::map<int, int64_t> byOp;
-    for (size_t step = 0; step < sequence.steps.size(); ++step) {
-      int op = sequence.steps[step].op;
-      int key = op < 0 ? -1 : sequence.representatives[op];
-      auto [entry, isNew] = byOp.try_emplace(key, 0);
-      if (isNew && key >= 0)
-        entry->second = findLeastStorage(sequence, step, space);
-      own.push_back(key < 0 ? 0 : entry->second);
+    for (size_t root = sequence.roots.size(); root-- > 0;) {
+      remainingStorage[root] = remainingStorage[root + 1];
+      for (int step : listTree(sequence, sequence.roots[root])) {
+        int op = sequence.steps[step].op;
+        auto [entry, isNew] = byOp.try_emplace(op < 0 ? -1 : sequence.representatives[op], 0);
+        if (isNew && op >= 0)
+          entry->second = findLeastStorage(sequence, step, space);
+        remainingStorage[root] += entry->second;
+      }
     }
-    for (size_t step = sequence.steps.size(); step-- > 0;)
-      remainingStorage[step] = remainingStorage[step + 1] + own[step];
   }
 
-  bool takeStep(size_t step) {
-    LayerBuilder builder(objective, limits);
-    StepExpansion expansion(sequence, step, space, objective, builder);
+  /// The root whose expansion serves for this one too: that of the second copy of a fold.
+  size_t findEqualRoot(size_t root) const {
+    size_t step = sequence.roots[root];
+    for (const Fold &fold : sequence.folds)
+      if (step >= fold.first + 2 * fold.period && step < fold.first + fold.period * fold.count)
+        return root - ((step - fold.first) / fold.period - 1) * fold.roots;
+    return root;
+  }
+
+  bool takeStep(size_t root, int &stuckOp) {
+    size_t equal = findEqualRoot(root);
+    std::unique_ptr<StepExpansion> &expansion = expansions[equal];
+    if (!expansion)
+      expansion = std::make_unique<StepExpansion>(tables, equal);
+    if (!expansion->hasOptions(stuckOp))
+      return false;
+    LayerBuilder builder(objective, limits, tables.copies);
     int number = 0;
-    bool hasOptions = true;
-    for (const State &state : layers.back().states) {
-      std::vector<Copies> copies = readKey(state.key);
-      for (const Label &label : state.labels)
-        hasOptions &= expansion.expand(label, number++, copies);
+    for (const State &state : layers.back().layer.states) {
+      expansion->expand(state, number, builder);
+      number += state.labels.size();
+      if (tables.isTooMuch()) {
+        stuckOp = -2;
+        return false;
+      }
     }
-    Layer layer = builder.finish(liveValues(step), space);
+    Layer layer = builder.finish(expansion->valuesAfter());
     if (objective == Objective::frontier)
-      dropTooLarge(layer, step);
+      dropTooLarge(layer, root);
     exact &= builder.isExact();
     numLabels += layer.countLabels();
-    failedForOptions = !hasOptions;
-    layers.push_back(std::move(layer));
-    stepOfLayer.push_back(step);
-    return !layers.back().states.empty();
+    layers.push_back({std::move(layer), sequence.roots[root] - sequence.roots[equal]});
+    return !layers.back().layer.states.empty();
   }
 
-  void dropTooLarge(Layer &layer, size_t step) {
+  void dropTooLarge(Layer &layer, size_t root) {
     for (State &state : layer.states)
       llvm::erase_if(state.labels, [&](const Label &label) {
-        return label.storage + remainingStorage[step + 1] + label.peak > limits.memory;
+        return label.storage + remainingStorage[root + 1] + label.peak > limits.memory;
       });
     llvm::erase_if(layer.states, [](const State &state) { return state.labels.empty(); });
   }
 
-  /// After the last step of a copy: when the layer is that of the copy before plus a constant, all further copies would
-  /// repeat it, for the search depends on differences only. Returns the number of steps skipped.
-  size_t skipRepeated(size_t nextStep) {
+  /// After the last root of a copy: when the layer is that of the copy before plus a constant, all further copies would
+  /// repeat it, for the search depends on differences only. Returns the number of roots skipped.
+  size_t skipRepeated(size_t nextRoot) {
+    size_t nextStep = sequence.roots[nextRoot - 1] + 1;
     for (const Fold &fold : sequence.folds) {
       if (nextStep <= fold.first + fold.period || nextStep > fold.first + fold.period * (fold.count - 1) ||
           (nextStep - fold.first) % fold.period != 0)
         continue;
-      const Layer &before = layers[layers.size() - 1 - fold.period];
-      Label shift;
-      if (!isShifted(before, layers.back(), shift))
+      const Layer &before = layers[layers.size() - 1 - fold.roots].layer;
+      if (objective == Objective::frontier || !isShifted(before, layers.back().layer))
         return 0;
       size_t times = fold.count - (nextStep - fold.first) / fold.period;
-      addShift(before, layers.back(), times);
-      jumps[layers.size() - 1] = {fold.period, times};
-      return times * fold.period;
+      addShift(before, layers.back().layer, times);
+      jumps[layers.size() - 1] = {fold.roots, times, fold.period};
+      return times * fold.roots;
     }
     return 0;
   }
 
-  bool isShifted(const Layer &before, const Layer &after, Label &shift) const {
+  bool isShifted(const Layer &before, const Layer &after) const {
     if (before.states.size() != after.states.size())
       return false;
-    bool isFirst = true;
+    const Label &first = before.states.front().labels.front(), &last = after.states.front().labels.front();
     for (auto [a, b] : llvm::zip(before.states, after.states)) {
-      if (a.key != b.key || a.labels.size() != b.labels.size())
+      const Label &x = a.labels.front(), &y = b.labels.front();
+      if (a.key != b.key || y.time - x.time != last.time - first.time)
         return false;
-      for (auto [x, y] : llvm::zip(a.labels, b.labels)) {
-        Label change;
-        change.time = y.time - x.time;
-        change.storage = y.storage - x.storage;
-        if (isFirst)
-          shift = change;
-        isFirst = false;
-        if (objective != Objective::storage && change.time != shift.time)
-          return false;
-        if (objective != Objective::time && change.storage != shift.storage)
-          return false;
-        // The peak decides nothing but which labels of a frontier are kept.
-        if (objective == Objective::frontier && x.peak != y.peak)
-          return false;
-      }
+      if (objective == Objective::weighted && y.storage - x.storage != last.storage - first.storage)
+        return false;
     }
     return true;
   }
 
   void addShift(const Layer &before, Layer &after, size_t times) const {
-    for (auto [a, b] : llvm::zip(before.states, after.states))
-      for (auto [x, y] : llvm::zip(a.labels, b.labels)) {
-        y.time += (y.time - x.time) * static_cast<int64_t>(times);
-        y.storage += (y.storage - x.storage) * static_cast<int64_t>(times);
-      }
+    for (auto [a, b] : llvm::zip(before.states, after.states)) {
+      const Label &x = a.labels.front();
+      Label &y = b.labels.front();
+      y.time += (y.time - x.time) * static_cast<int64_t>(times);
+      y.storage += (y.storage - x.storage) * static_cast<int64_t>(times);
+    }
   }
 
   const Label &labelAt(const Layer &layer, int number) const {
@@ -185,15 +186,16 @@ private:
   }
 
   int findBest() const {
+    const Layer &last = layers.back().layer;
     int best = -1, number = 0;
     auto rank = [&](const Label &label) {
-      return objective == Objective::storage ? std::make_tuple(label.storage + label.peak, label.time)
-                                             : std::make_tuple(label.time, label.storage + label.peak);
+      Picoseconds cost = objective == Objective::weighted ? costOf(objective, limits, label.time, label.storage) : 0;
+      return std::make_tuple(cost, label.time, label.storage + label.peak);
     };
-    for (const State &state : layers.back().states)
+    for (const State &state : last.states)
       for (const Label &label : state.labels) {
         bool fits = objective != Objective::frontier || label.storage + label.peak <= limits.memory;
-        if (fits && (best < 0 || rank(label) < rank(labelAt(layers.back(), best))))
+        if (fits && (best < 0 || rank(label) < rank(labelAt(last, best))))
           best = number;
         ++number;
       }
@@ -205,12 +207,12 @@ private:
     int number = findBest();
     if (number < 0)
       return std::nullopt;
-    const Label &last = labelAt(layers.back(), number);
+    const Label &last = labelAt(layers.back().layer, number);
     result.time = last.time;
     result.storage = last.storage;
     result.peak = last.peak;
     result.labels = numLabels;
-    result.exact = exact;
+    result.exact = exact && tables.exact;
     result.decisions.resize(sequence.steps.size());
     for (size_t layer = layers.size() - 1; layer > 0;) {
       if (auto jump = jumps.find(layer); jump != jumps.end()) {
@@ -218,7 +220,7 @@ private:
         // their labels alike.
         for (size_t copy = jump->second.times; copy > 0; --copy)
           for (size_t back = 0; back < jump->second.period; ++back)
-            number = record(layer - back, number, copy * jump->second.period, result);
+            number = record(layer - back, number, copy * jump->second.steps, result);
         jumps.erase(jump);
         continue;
       }
@@ -228,10 +230,17 @@ private:
     return result;
   }
 
-  /// Writes the decision that led to a label for the step `offset` steps later; returns the label before.
+  /// Writes the decisions that led to a label, for the steps `offset` later; returns the label before.
   int record(size_t layer, int number, size_t offset, SearchResult &result) const {
-    const Label &label = labelAt(layers[layer], number);
-    result.decisions[stepOfLayer[layer - 1] + offset] = {label.option, {label.sources.begin(), label.sources.end()}};
+    const Label &label = labelAt(layers[layer].layer, number);
+    std::vector<int> stack{label.trail};
+    while (!stack.empty()) {
+      const Trail &trail = tables.trails[stack.back()];
+      stack.pop_back();
+      stack.insert(stack.end(), trail.below.begin(), trail.below.end());
+      result.decisions[trail.step + layers[layer].offset + offset] = {trail.option,
+                                                                      {trail.sources.begin(), trail.sources.end()}};
+    }
     return label.previous;
   }
 
@@ -239,11 +248,11 @@ private:
   SearchSpace &space;
   Objective objective;
   const SearchLimits &limits;
-  std::vector<Layer> layers;
-  std::vector<size_t> stepOfLayer;
+  SearchTables tables;
+  std::map<size_t, std::unique_ptr<StepExpansion>> expansions;
+  std::vector<Reached> layers;
   std::map<size_t, Jump> jumps;
   std::vector<int64_t> remainingStorage;
-  bool failedForOptions = false;
   bool exact = true;
   int64_t numLabels = 0;
 };

@@ -2,10 +2,10 @@
 //
 //===- Search.h - The best decisions along a sequence ------------------------------===//
 //
-// Dynamic programming over the steps. A state says in which placements copies of each live value exist; a label is a
-// way to get there: its time and memory. From each label each option of the next step is taken, with each source that a
-// reshard may start from. Layers that repeat are walked until walking one more changes nothing but adds a constant;
-// the rest are then added at once. Example, one op left to decide:
+// Dynamic programming over the root steps (Sequence.h). A state says in which placements copies of each live value
+// exist; a label is a way to get there: its time and memory. From each label each way to take the next step and what is
+// below it leads on. Layers that repeat are walked until walking one more changes nothing but adds a constant; the rest
+// are then added at once. A frontier grows with every layer and is walked to the end. Example, one op left to decide:
 //
 //   state {x: [rows]}, label 3 us  --option "columns", all-to-all x from [rows] 1 us, 2 us of work-->
 //   state {x: [rows] [columns], y: [columns]}, label 6 us
@@ -22,18 +22,28 @@ namespace partita::planner {
 /// What makes one label better than another of the same state.
 enum class Objective {
   time,     ///< less time; memory is not looked at
-  storage,  ///< less stored bytes: what is the least memory at all?
   weighted, ///< less time plus weight times stored bytes (a Lagrangian relaxation of the memory limit)
   frontier  ///< neither slower nor larger: all that may still fit the limit are kept
 };
+
+/// Weights are picoseconds for each GiB stored. The heaviest: memory first, time where memory is equal.
+constexpr int64_t kWeightShift = 30;
+constexpr int64_t kHeaviest = int64_t(1) << 46;
 
 struct SearchLimits {
   int64_t mostStates = 2000;
   int64_t mostLabels = 64;
   int64_t memory = std::numeric_limits<int64_t>::max();
-  /// Of Objective::weighted: picoseconds for each MiB stored.
   int64_t weight = 0;
+  /// Of a frontier: only plans whose weighted cost is at most so much above the least are wanted, and `memory` limits
+  /// stored bytes alone. Negative: all plans are, and it limits stored bytes and the peak of the others.
+  Picoseconds slack = -1;
+  /// Alternatives that may be looked at; the search gives up beyond.
+  int64_t mostWork = std::numeric_limits<int64_t>::max();
 };
+
+/// What an objective adds up.
+Picoseconds costOf(Objective objective, const SearchLimits &limits, Picoseconds time, int64_t storage);
 
 /// What was chosen at one step: the option's number, and for each operand the copy that its reshard starts from (for
 /// an argument: the placement in which it is kept). A transfer or settling has one source and one target.
@@ -66,10 +76,11 @@ struct SearchSpace {
   std::vector<std::unique_ptr<OptionTable>> options;
 };
 
-/// Objective: see `objective`; the sum of compute, reshard and transfer times of all steps, or of stored bytes.
-/// Optimal among all combinations of options and sources, unless `exact` is false: then more states or labels than
-/// `limits` allow were met, and the best ones kept. Nothing when no decision is possible: pins exclude each other
-/// (`stuckOp` is the op without an option), or nothing fits `limits.memory` (`stuckOp` is -1).
+/// Objective: see `objective`; the sum of compute, reshard and transfer times of all steps, or of these and weighted
+/// bytes. Optimal among all combinations of options and sources, unless `exact` is false: then more states or labels
+/// than `limits` allow were met, and the best ones kept. Nothing when no decision is possible: pins exclude each other
+/// (`stuckOp` is the op without an option), nothing fits `limits.memory`, or `limits.mostWork` is used up (`stuckOp` is
+/// -1 or -2).
 std::optional<SearchResult> solveSequence(const Sequence &sequence, SearchSpace &space, Objective objective,
                                           const SearchLimits &limits, int &stuckOp);
 

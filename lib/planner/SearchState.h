@@ -2,25 +2,19 @@
 //
 //===- SearchState.h - States and labels of the search -----------------------------===//
 //
-// A layer holds what is known after one step. A key is a flat list: for each live value the number of its copies and
-// their placements, ascending.
+// A layer holds what is known after one root step: for each state, the copies of each live value, the labels that are
+// worth keeping.
 //
 //===----------------------------------------------------------------------===//
 #ifndef PARTITA_LIB_PLANNER_SEARCHSTATE_H
 #define PARTITA_LIB_PLANNER_SEARCHSTATE_H
 
+#include "Copies.h"
 #include "Search.h"
-
-#include "llvm/ADT/Hashing.h"
-#include "llvm/ADT/SmallVector.h"
 
 #include <unordered_map>
 
 namespace partita::planner {
-
-using StateKey = llvm::SmallVector<PlacementId, 12>;
-/// Placements in which a value exists, ascending.
-using Copies = llvm::SmallVector<PlacementId, 4>;
 
 struct Label {
   Picoseconds time = 0;
@@ -28,12 +22,12 @@ struct Label {
   int64_t peak = 0;
   /// Number of the label in the layer before.
   int previous = -1;
-  int option = -1;
-  llvm::SmallVector<PlacementId, 4> sources;
+  /// The decisions of the step and its inner steps; see TrailTable.
+  int trail = -1;
 };
 
 struct State {
-  StateKey key;
+  Context key;
   std::vector<Label> labels;
 };
 
@@ -47,35 +41,30 @@ struct Layer {
 /// Collects the labels of one layer and keeps the good ones.
 class LayerBuilder {
 public:
-  LayerBuilder(Objective objective, const SearchLimits &limits) : objective(objective), limits(limits) {}
+  LayerBuilder(Objective objective, const SearchLimits &limits, CopyTable &copies)
+      : objective(objective), limits(limits), copies(copies) {}
 
-  void add(const StateKey &key, Label label);
+  void add(const Context &key, const Label &label);
   /// `values` are the live values of the layer, for the dominance between states.
-  Layer finish(const std::vector<StagedValue> &values, SearchSpace &space);
+  Layer finish(llvm::ArrayRef<TrackedValue> values);
   bool isExact() const { return exact; }
 
 private:
   bool isBetter(const Label &a, const Label &b) const;
-  /// What the objective adds up.
-  Picoseconds costOf(const Label &label) const;
-  void addToFrontier(std::vector<Label> &labels, Label label);
-  void dropDominated(std::vector<State> &states, const std::vector<StagedValue> &values, SearchSpace &space);
+  Picoseconds costOf(const Label &label) const { return planner::costOf(objective, limits, label.time, label.storage); }
+  void addToFrontier(std::vector<Label> &labels, const Label &label);
+  bool isNarrow() const { return objective == Objective::frontier && limits.slack >= 0; }
+  void dropDominated(std::vector<State> &states, llvm::ArrayRef<TrackedValue> values);
+  void dropDominatedLabels(std::vector<State> &states, llvm::ArrayRef<TrackedValue> values);
+  void thinOut(State &state);
 
-  struct Hash {
-    size_t operator()(const StateKey &key) const { return llvm::hash_combine_range(key.begin(), key.end()); }
-  };
   Objective objective;
   const SearchLimits &limits;
-  std::unordered_map<StateKey, size_t, Hash> numbers;
+  CopyTable &copies;
+  std::unordered_map<Context, size_t, ContextHash> numbers;
   std::vector<State> states;
   bool exact = true;
 };
-
-/// The copies of each value a key lists.
-std::vector<Copies> readKey(const StateKey &key);
-void appendCopies(StateKey &key, const Copies &copies);
-/// Adds a copy, in order; false if it was there.
-bool insertCopy(Copies &copies, PlacementId copy);
 
 } // namespace partita::planner
 

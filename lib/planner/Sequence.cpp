@@ -7,6 +7,22 @@
 
 namespace partita::planner {
 
+/// Inner steps are walked recursively: no deeper than this.
+constexpr int kMostDepth = 40;
+
+std::vector<int> listTree(const Sequence &sequence, int step) {
+  std::vector<int> stack{step}, steps;
+  while (!stack.empty()) {
+    int next = stack.back();
+    stack.pop_back();
+    steps.push_back(next);
+    for (int maker : sequence.makers[next])
+      if (maker >= 0)
+        stack.push_back(maker);
+  }
+  return {steps.rbegin(), steps.rend()};
+}
+
 namespace {
 
 class SequenceBuilder {
@@ -27,6 +43,8 @@ public:
         addTransfers(stageOf[op]);
     }
     findLifetimes();
+    chooseRoots();
+    findLive();
     chooseRepresentatives();
     findFolds();
     return std::move(sequence);
@@ -137,17 +155,69 @@ private:
       for (int result : step.results)
         sequence.madeAt[result] = number;
     }
-    std::set<int> live;
+  }
+
+  /// The layer and the copy of it that an op belongs to: decisions inside of it may be put off to its end, not further.
+  std::vector<std::pair<int, size_t>> findCells() const {
+    std::vector<std::pair<int, size_t>> cells(problem.ops.size(), {-1, 0});
+    for (auto [number, segment] : llvm::enumerate(problem.segments))
+      for (size_t op = segment.first; op < segment.end(); ++op)
+        cells[op] = {static_cast<int>(number), (op - segment.first) / segment.period};
+    return cells;
+  }
+
+  void chooseRoots() {
+    std::vector<std::pair<int, size_t>> cells = findCells();
+    std::vector<int> depth(sequence.steps.size(), 1);
+    isInner.assign(sequence.steps.size(), false);
+    auto canPutOff = [&](int value, const Step &reader) {
+      const StagedValue &made = sequence.values[value];
+      int maker = sequence.madeAt[value];
+      if (infoOf(value).isScalar || infoOf(value).kind != ValueKind::made || made.source >= 0 ||
+          sequence.readCount[value] != 1)
+        return false;
+      const Step &step = sequence.steps[maker];
+      return step.kind == StepKind::compute && step.results.size() == 1 && cells[step.op] == cells[reader.op] &&
+             depth[maker] < kMostDepth;
+    };
     for (auto [number, step] : llvm::enumerate(sequence.steps)) {
-      for (const std::vector<int> &list : {step.operands, step.results})
-        for (int value : list)
-          if (isTracked(value))
-            live.insert(value);
-      for (const std::vector<int> &list : {step.operands, step.results})
-        for (int value : list)
-          if (sequence.lastReadAt[value] <= static_cast<int>(number))
-            live.erase(value);
+      std::vector<int> &makers = sequence.makers.emplace_back(step.operands.size(), -1);
+      for (size_t i = 0; i < step.operands.size() && step.kind == StepKind::compute; ++i)
+        if (canPutOff(step.operands[i], step)) {
+          makers[i] = sequence.madeAt[step.operands[i]];
+          isInner[makers[i]] = true;
+          depth[number] = std::max(depth[number], depth[makers[i]] + 1);
+        }
+    }
+    for (size_t step = 0; step < sequence.steps.size(); ++step)
+      if (!isInner[step])
+        sequence.roots.push_back(step);
+  }
+
+  void findLive() {
+    std::vector<int> lastRoot(sequence.values.size(), -1);
+    std::vector<std::vector<int>> touched;
+    for (auto [number, root] : llvm::enumerate(sequence.roots)) {
+      std::set<int> values(sequence.steps[root].results.begin(), sequence.steps[root].results.end());
+      for (int step : listTree(sequence, root))
+        for (auto [position, value] : llvm::enumerate(sequence.steps[step].operands))
+          if (sequence.makers[step][position] < 0)
+            values.insert(value);
+      for (int value : values)
+        if (sequence.lastReadAt[value] >= 0)
+          lastRoot[value] = number;
+      touched.emplace_back(values.begin(), values.end());
+    }
+    std::set<int> live;
+    for (size_t number = 0; number < sequence.roots.size(); ++number) {
+      for (int value : touched[number])
+        if (isTracked(value))
+          live.insert(value);
+      for (int value : touched[number])
+        if (lastRoot[value] <= static_cast<int>(number))
+          live.erase(value);
       sequence.liveAfter.push_back({live.begin(), live.end()});
+      rootOf[sequence.roots[number]] = number;
     }
   }
 
@@ -191,10 +261,14 @@ private:
                areAlike(first + (count - 1) * period, period))
           ++count;
         if (count >= 3)
-          sequence.folds.push_back({first, period, count});
+          sequence.folds.push_back({first, period, count, countRoots(first, period)});
         copy += count;
       }
     }
+  }
+
+  size_t countRoots(size_t first, size_t period) const {
+    return period - std::count(isInner.begin() + first, isInner.begin() + first + period, true);
   }
 
   /// Whether the steps [first, first + period) and those one period later decide the same.
@@ -209,14 +283,26 @@ private:
         return false;
       if (a.kind == StepKind::settle && !correspond(a.operands[0], b.operands[0], first, period))
         return false;
-      const std::vector<int> &liveA = sequence.liveAfter[position], &liveB = sequence.liveAfter[position + period];
-      if (liveA.size() != liveB.size())
+      if (!areTakenAlike(position, first, period))
         return false;
-      for (auto [x, y] : llvm::zip(liveA, liveB))
-        if (!correspond(x, y, first, period))
-          return false;
     }
-    return true;
+    return !isInner[first + period - 1];
+  }
+
+  /// Whether a step and that one period later are both inner or both roots, with the same inner steps and live values.
+  bool areTakenAlike(size_t position, size_t first, size_t period) const {
+    if (isInner[position] != isInner[position + period])
+      return false;
+    for (auto [x, y] : llvm::zip(sequence.makers[position], sequence.makers[position + period]))
+      if (x < 0 ? y >= 0 : y != x + static_cast<int>(period))
+        return false;
+    if (isInner[position])
+      return true;
+    const std::vector<int> &liveA = sequence.liveAfter[rootOf.at(position)],
+                           &liveB = sequence.liveAfter[rootOf.at(position + period)];
+    return liveA.size() == liveB.size() && llvm::all_of(llvm::zip(liveA, liveB), [&](const auto &pair) {
+             return correspond(std::get<0>(pair), std::get<1>(pair), first, period);
+           });
   }
 
   bool correspond(int a, int b, size_t first, size_t period) const {
@@ -232,6 +318,9 @@ private:
   std::map<std::pair<int, int>, int> staged;
   std::set<int> settled;
   std::vector<size_t> stepOfOp;
+  std::vector<bool> isInner;
+  /// The position of a root among the roots.
+  std::map<size_t, size_t> rootOf;
   Sequence sequence;
 };
 

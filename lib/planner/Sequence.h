@@ -9,6 +9,10 @@
 // A value lives between the step that makes it and the last one that reads it: what is alive after a step is all that
 // later decisions can see of earlier ones.
 //
+// A step whose only result has one reader is an inner step: it is taken inside of its reader, so that its value is
+// never alive between two decisions. The others are roots. Example: of softmax(q k) v with q = a w1, k = a w2, v = a w3
+// everything is inside of the last product; what is remembered in between is how `a` is placed.
+//
 //===----------------------------------------------------------------------===//
 #ifndef PARTITA_LIB_PLANNER_SEQUENCE_H
 #define PARTITA_LIB_PLANNER_SEQUENCE_H
@@ -35,11 +39,13 @@ struct Step {
   std::vector<int> operands, results;
 };
 
-/// Copy i of `count` equal copies is the steps [first + i * period, first + (i + 1) * period).
+/// Copy i of `count` equal copies is the steps [first + i * period, first + (i + 1) * period), `roots` of them roots.
+/// The last is one, and no inner step of a copy is taken inside of another copy.
 struct Fold {
   size_t first = 0;
   size_t period = 0;
   size_t count = 0;
+  size_t roots = 0;
 };
 
 struct Sequence {
@@ -47,7 +53,11 @@ struct Sequence {
   std::vector<Step> steps;
   /// The step that makes a value (that first reads an argument), and the last that reads it.
   std::vector<int> madeAt, lastReadAt, readCount;
-  /// Numbers of the values alive after each step, ascending: those whose copies a state lists.
+  /// Steps that are taken one after the other; all others are inner.
+  std::vector<int> roots;
+  /// For each step and operand the inner step that makes it, or -1.
+  std::vector<std::vector<int>> makers;
+  /// Numbers of the values alive after each root, ascending: those whose copies a state lists.
   std::vector<std::vector<int>> liveAfter;
   std::vector<Fold> folds;
   /// For each op the op of another layer whose options it shares, or itself.
@@ -58,6 +68,9 @@ struct Sequence {
 
 /// `stageOf[op]`, not descending. `tracksArguments`: memory matters, so that kept copies of an argument do.
 Sequence buildSequence(const PlanningProblem &problem, const std::vector<int> &stageOf, bool tracksArguments);
+
+/// The step and the inner steps below it, makers first.
+std::vector<int> listTree(const Sequence &sequence, int step);
 
 } // namespace partita::planner
 

@@ -18,9 +18,10 @@ struct Solution {
 };
 
 /// Objective: step time (see Planner.h), memory at most `problem.memoryLimit` on every device. Each mesh candidate is
-/// searched for time alone; where that does not fit, again with a frontier of time and memory. Optimal over the space
-/// if `search.exact`; with several stages the stages' sum is optimal, cuts and micro-batches being given. Fails with
-/// E-PRESET, E-INFEASIBLE-PIN or E-INFEASIBLE-MEM.
+/// searched for time alone; where that does not fit, with a price of memory, and then with a frontier of time and
+/// memory between what was found and what the price proves. Optimal over the space if `search.exact`, otherwise within
+/// `search.gap`; with several stages the stages' sum is, cuts and micro-batches being given. Fails with E-PRESET,
+/// E-INFEASIBLE-PIN or E-INFEASIBLE-MEM.
 mlir::FailureOr<Solution> solveProblem(const PlanningProblem &problem);
 
 /// Checks a solution: it evaluates to the times it states, fits the limit, is not below its lower bound, and neither

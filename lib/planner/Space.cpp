@@ -62,14 +62,16 @@ Move PlacementSpace::computeMove(PlacementId from, PlacementId to) {
 }
 
 const Move &PlacementSpace::move(PlacementId from, PlacementId to) {
-  auto [entry, isNew] = moves.try_emplace({from, to});
-  if (!isNew)
-    return entry->second;
-  if (from == to)
-    entry->second.price = 0;
-  else
-    entry->second = computeMove(from, to);
-  return entry->second;
+  if (moves.size() <= static_cast<size_t>(from))
+    moves.resize(from + 1);
+  if (moves[from].size() <= static_cast<size_t>(to))
+    moves[from].resize(to + 1);
+  if (!moves[from][to]) {
+    // Computing may number further placements, but asks for no other move.
+    Move found = from == to ? Move{0, {}} : computeMove(from, to);
+    moves[from][to] = std::make_unique<Move>(std::move(found));
+  }
+  return *moves[from][to];
 }
 
 PlacementSpace &SpaceTable::find(const placement::Shape &shape, int64_t elementBytes) {

@@ -15,6 +15,8 @@
 
 #include "Problem.h"
 
+#include <deque>
+
 namespace partita::planner {
 
 using PlacementId = int16_t;
@@ -69,7 +71,8 @@ private:
   std::map<placement::Placement, PlacementId> raw, canonical;
   std::vector<placement::Placement> placements;
   std::vector<int64_t> localBytes, parts;
-  std::map<std::pair<PlacementId, PlacementId>, Move> moves;
+  /// By source and target; in deques and behind pointers, so that references stay.
+  std::deque<std::vector<std::unique_ptr<Move>>> moves;
 };
 
 /// The spaces of one mesh.
