@@ -198,35 +198,56 @@ static LogicalResult applyPlanFile(Session &session, ModuleOp module, StringRef 
   return report::applyPlan(*document, module);
 }
 
+/// Figures of the plan that the module carries; the module stays as it is.
+static FailureOr<ExactFigures> measurePlan(Session &session, ModuleOp module) {
+  OwningOpRef<ModuleOp> program = module.clone();
+  if (failed(partitionModel(session, *program)))
+    return failure();
+  return measureProgram(*program);
+}
+
+static LogicalResult searchPlan(Session &session, ModuleOp module, PlannedModel &planned) {
+  const Arguments &arguments = session.getArguments();
+  llvm::Expected<machine::Machine> machine = chooseMachine(arguments);
+  if (!machine)
+    return reportError(machine.takeError(), session.getTerminal()), failure();
+  llvm::Expected<planner::PlanOptions> options = readPlanOptions(arguments);
+  if (!options)
+    return reportError(options.takeError(), session.getTerminal()), failure();
+  func::FuncOp function = findModelFunction(module);
+  if (!function)
+    return module.emitError("E-PLAN: there is no function to plan");
+  if (llvm::Error error = addAnnotations(session, function, *options))
+    return reportError(std::move(error), session.getTerminal()), failure();
+  FailureOr<FittingPlan> fitting = planToFit(
+      module, *machine, *options,
+      [&](const planner::PlanOptions &asked) { return planner::planFunction(function, *machine, asked); },
+      [&] { return measurePlan(session, module); });
+  if (failed(fitting))
+    return failure();
+  planned = {fitting->result, *machine, fitting->figures};
+  return success();
+}
+
 FailureOr<PlannedModel> planModel(Session &session, ModuleOp module) {
   const Arguments &arguments = session.getArguments();
   PlannedModel planned;
   bool hasPlan = !module.getOps<plan::StageOp>().empty();
-  if (arguments.has("plan")) {
-    if (hasPlan)
-      return module.emitError("E-PLAN: the model already carries a plan, and --plan gives another");
-    if (failed(applyPlanFile(session, module, arguments.get("plan"))))
+  if (arguments.has("plan") && hasPlan)
+    return module.emitError("E-PLAN: the model already carries a plan, and --plan gives another");
+  if (!arguments.has("plan") && !hasPlan) {
+    if (failed(searchPlan(session, module, planned)))
       return failure();
-  } else if (!hasPlan) {
-    llvm::Expected<machine::Machine> machine = chooseMachine(arguments);
-    if (!machine)
-      return reportError(machine.takeError(), session.getTerminal()), failure();
-    llvm::Expected<planner::PlanOptions> options = readPlanOptions(arguments);
-    if (!options)
-      return reportError(options.takeError(), session.getTerminal()), failure();
-    func::FuncOp function = findModelFunction(module);
-    if (!function)
-      return module.emitError("E-PLAN: there is no function to plan");
-    if (llvm::Error error = addAnnotations(session, function, *options))
-      return reportError(std::move(error), session.getTerminal()), failure();
-    FailureOr<planner::PlanResult> result = planner::planFunction(function, *machine, *options);
-    if (failed(result))
-      return failure();
-    planned.result = *result;
-    planned.machine = *machine;
-    planned.memoryLimit = options->memoryLimit;
+    setPhase(module, Phase::plan);
+    return planned;
   }
+  if (!hasPlan && failed(applyPlanFile(session, module, arguments.get("plan"))))
+    return failure();
   setPhase(module, Phase::plan);
+  FailureOr<ExactFigures> figures = measurePlan(session, module);
+  if (failed(figures))
+    return failure();
+  planned.figures = *figures;
   return planned;
 }
 

@@ -4,6 +4,7 @@
 #ifndef PARTITA_LIB_PIPELINE_FLOW_H
 #define PARTITA_LIB_PIPELINE_FLOW_H
 
+#include "PlanToFit.h"
 #include "Session.h"
 #include "partita/import/Import.h"
 #include "partita/machine/Machine.h"
@@ -31,15 +32,15 @@ mlir::OwningOpRef<mlir::ModuleOp> loadModel(Session &session, llvm::StringRef pa
 /// --machine, or this host.
 llvm::Expected<machine::Machine> chooseMachine(const Arguments &arguments);
 
-/// What `planModel` knows beside the attributes it wrote; empty prediction for a plan from a file.
+/// What `planModel` knows beside the attributes it wrote; no result for a plan that was given.
 struct PlannedModel {
   std::optional<planner::PlanResult> result;
   std::optional<machine::Machine> machine;
-  /// Of --memory-limit; nothing stands for the devices' own memory.
-  std::optional<Bytes> memoryLimit;
+  ExactFigures figures;
 };
 
-/// Gives the module a plan: the one it has, that of --plan, or a searched one (--preset, --pin, --memory-limit ...).
+/// Gives the module a plan: the one it has, that of --plan, or a searched one (--preset, --pin, --memory-limit ...),
+/// and measures the program that it leads to. See planToFit.
 mlir::FailureOr<PlannedModel> planModel(Session &session, mlir::ModuleOp module);
 
 /// Completes the plan, partitions, outlines, and checks placements after each.
