@@ -234,6 +234,19 @@ static Value spreadMask(SmallOps &small, Value mask, RankedTensorType scores) {
   return small.broadcast("mask/broadcast", heads, scores, targets);
 }
 
+/// What is not a number becomes 0.
+static Value guard(SmallOps &small, Value x) {
+  auto type = tensorType(x);
+  SmallVector<DimSize> sizes;
+  for (int64_t dim = 0; dim < type.getRank(); ++dim)
+    sizes.push_back(getDimSize(type, dim).value_or(DimSize(0)));
+  auto test = getTensorType(sizes, IntegerType::get(type.getContext(), 1));
+  Value isNan = ElementwiseOp::create(small.builder, small.location, test, small.part("guard/test"),
+                                      ElementwiseKind::ne, ValueRange{x, x});
+  return ElementwiseOp::create(small.builder, small.location, type, small.part("guard"), ElementwiseKind::select,
+                               ValueRange{isNan, small.splat("guard/zero", 0.0, type), x});
+}
+
 /// Heads are kept as [B, G, R, SQ, ...], so that every loop of the attention is a dim. The weights are divided by their
 /// sum before the values are read, so that without any key the result is 0 as it is of the composite.
 SmallVector<Value> AttentionOp::decompose(OpBuilder &builder) {
@@ -263,7 +276,10 @@ SmallVector<Value> AttentionOp::decompose(OpBuilder &builder) {
     scores = small.binary(
         "visible_scores", ElementwiseKind::add, scores,
         small.broadcast("causal/broadcast", causalMask(small, queries, keys, computed), scoreType, {3, 4}));
-  Value heads = contraction("context", softmax(small, scores, 4), getValue(), "bgrqk,bgkv->bgrqv",
+  Value weights = softmax(small, scores, 4);
+  if (getGuarded())
+    weights = guard(small, weights);
+  Value heads = contraction("context", weights, getValue(), "bgrqk,bgkv->bgrqv",
                             {batch, groups, perGroup, queries, size(value, 3)});
   Value result = ReshapeOp::create(builder, small.location,
                                    getTensorType({batch, size(query, 1), queries, size(value, 3)}, computed),

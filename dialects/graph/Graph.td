@@ -300,14 +300,17 @@ def Graph_AttentionOp : Graph_Composite<"attention"> {
   let summary = "softmax(scale * q k^T + mask) v, with grouped heads";
   let description = [{
     query [B, G*R, SQ, D], key [B, G, SK, D], value [B, G, SK, DV], result [B, G*R, SQ, DV]: query head g*R + r reads
-    key head g. mask (optional): float, added, shape [B|1, G*R|1, SQ, SK]. causal: key j is visible to query i when
+    key head g. mask (optional): float, added, shape [B|1, G*R|1, SQ, SK]. guarded: probabilities that are not a number
+    count as 0, so that a query that sees no key gives 0. causal: key j is visible to query i when
     j <= i + SK - SQ.
   }];
   let arguments = (ins StrAttr:$name, Graph_FloatTensor:$query, Graph_FloatTensor:$key, Graph_FloatTensor:$value,
-                       Optional<Graph_FloatTensor>:$mask, F64Attr:$scale, BoolAttr:$causal);
+                       Optional<Graph_FloatTensor>:$mask, F64Attr:$scale, BoolAttr:$causal,
+                       UnitAttr:$guarded);
   let results = (outs Graph_FloatTensor:$result);
   let assemblyFormat = [{
-    $name `(` $query `,` $key `,` $value (`,` $mask^)? `)` `scale` $scale `causal` $causal attr-dict `:`
+    $name `(` $query `,` $key `,` $value (`,` $mask^)? `)` `scale` $scale `causal` $causal
+    (`guarded` $guarded^)? attr-dict `:`
     functional-type(operands, results)
   }];
 }

@@ -7,7 +7,7 @@ include "mlir/Pass/PassBase.td"
 def RecognizeCompositesPass : Pass<"partita-recognize-composites", "::mlir::func::FuncOp"> {
   let summary = "small ops that exporters write for one composite become that composite";
   let description = [{
-    Layer and RMS norms, gelu, silu and softmax, in the spellings of the common exporters. A pattern is taken only where
+    Layer and RMS norms, gelu, silu, softmax, attention and rotary embeddings, in the spellings of the common exporters. A pattern is taken only where
     it is the composite for every input; the composite rounds less often than the small ops did. Numbers of patterns may
     be constants or parameters of one element, which are read from their files; where the files are missing such a
     pattern stays as it is.

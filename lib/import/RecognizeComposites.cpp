@@ -21,8 +21,8 @@ void Rewriter::replace(Operation *root, Value value) {
 namespace {
 
 /// Inner patterns before the ones that are made of them.
-constexpr Pattern kPatterns[] = {recognizeNormalized, recognizeNormScale, recognizeNormBias,
-                                 recognizeGelu,       recognizeSilu,      recognizeSoftmax};
+constexpr Pattern kPatterns[] = {recognizeNormalized, recognizeNormScale, recognizeNormBias, recognizeGelu,
+                                 recognizeSilu,       recognizeSoftmax,   recognizeRotary,   recognizeAttention};
 
 struct RecognizeComposites : impl::RecognizeCompositesPassBase<RecognizeComposites> {
   void runOnOperation() override {

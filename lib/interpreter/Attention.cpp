@@ -68,6 +68,9 @@ template <typename T> Tensor attend(graph::AttentionOp op, const Geometry &geome
         hideFutureKeys(geometry, scores);
       for (int64_t i = 0; i < geometry.queries; ++i)
         softmaxInPlace<T>(scores.data() + i * geometry.keys, keyOrder);
+      if (op.getGuarded())
+        for (T &score : scores)
+          score = std::isnan(score) ? T(0) : score;
       multiplyMatrices<T>(scores.data(), value.data() + keyAt * geometry.keys * geometry.valueDepth,
                           result.data() + at * geometry.queries * geometry.valueDepth, geometry.queries,
                           geometry.valueDepth, keyOrder);

@@ -104,6 +104,11 @@ Value lowering::lowerAttention(TensorBuilder &tensors, graph::AttentionOp op, Va
   Masks masks = prepareMasks(tensors, op, operands, scoreSizes);
   scores = scaleAndMask(tensors, op, scores, masks, scoreSizes);
   Value weights = softmax(tensors, scores, 4, scoreSizes, computed);
+  if (op.getGuarded())
+    weights = tensors.mapSame({weights}, scoreSizes, computed, [&](Scalars &at, ValueRange elements) -> Value {
+      Value isNan = arith::CmpFOp::create(at.builder, at.location, arith::CmpFPredicate::UNO, elements[0], elements[0]);
+      return arith::SelectOp::create(at.builder, at.location, isNan, at.number(0, computed), elements[0]);
+    });
   Sizes resultSizes{batch, groups, perGroup, queries, tensors.sizeOf(type, 3)};
   Value heads = contract(tensors, {weights, operands[2], "bgrqk", "bgkv", "bgrqv"}, resultSizes, element);
   Sizes sizes = tensors.sizesOf(type);

@@ -76,3 +76,7 @@ TEST(Recognize, SplitProjectionsComputeTheSame) {
 TEST(Recognize, SimplifiedMovementComputesTheSame) {
   compareFile("simplify-movement.mlir", import::createSimplifyMovementPass());
 }
+
+TEST(Recognize, AttentionComputesTheSame) {
+  compareFile("recognize-attention.mlir", import::createRecognizeCompositesPass());
+}

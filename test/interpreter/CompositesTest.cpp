@@ -99,6 +99,22 @@ TEST_F(CompositesTest, AttentionByLoops) {
   }
 }
 
+// With two keys for three queries the first query sees none: nothing is weighed, 0 where guarded, else no number.
+TEST_F(CompositesTest, AttentionWithoutKeys) {
+  Tensor q = varied(f32(), {1, 1, 3, 2}, 1), k = varied(f32(), {1, 1, 2, 2}, 2), v = floats({1, 1, 2, 1}, {3, 5});
+  for (bool guarded : {true, false}) {
+    Numbers result =
+        run(std::string(R"(attention "a" (%a0, %a1, %a2) scale 1.0 causal true)") + (guarded ? " guarded" : ""),
+            {"1x1x3x2xf32", "1x1x2x2xf32", "1x1x2x1xf32"}, "1x1x3x1xf32", {q, k, v})
+            .toDoubles();
+    EXPECT_EQ(std::isnan(result[0]), !guarded);
+    if (guarded)
+      EXPECT_EQ(result[0], 0.0);
+    EXPECT_FLOAT_EQ(result[1], 3.0);
+    EXPECT_TRUE(result[2] > 3.0 && result[2] < 5.0);
+  }
+}
+
 TEST_F(CompositesTest, Rotary) {
   // A quarter turn at position 1, none at position 0.
   Tensor x = floats({1, 1, 2, 4}, {1, 2, 3, 4, 1, 2, 3, 4});

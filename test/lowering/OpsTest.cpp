@@ -255,6 +255,10 @@ std::vector<Case> makeTensorCases() {
          "partita_graph.attention \"r\" (%q, %k, %v) scale 0.35 causal true : (tensor<2x4x6x8xf32>, "
          "tensor<2x2x7x8xf32>, tensor<2x2x7x5xf32>) -> tensor<2x4x6x5xf32>",
          "tensor<2x4x6x5xf32>", 1e-5),
+      op("attention_guarded", "%q: tensor<2x4x6x8xf32>, %k: tensor<2x2x4x8xf32>, %v: tensor<2x2x4x5xf32>",
+         "partita_graph.attention \"r\" (%q, %k, %v) scale 0.35 causal true guarded : (tensor<2x4x6x8xf32>, "
+         "tensor<2x2x4x8xf32>, tensor<2x2x4x5xf32>) -> tensor<2x4x6x5xf32>",
+         "tensor<2x4x6x5xf32>", 1e-5),
       op("attention_mask",
          "%q: tensor<2x4x6x8xf32>, %k: tensor<2x2x7x8xf32>, %v: tensor<2x2x7x5xf32>, %m: "
          "tensor<2x1x6x7xf32>",

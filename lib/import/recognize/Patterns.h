@@ -32,6 +32,8 @@ bool recognizeNormBias(mlir::Operation *op, Rewriter &rewriter);
 bool recognizeGelu(mlir::Operation *op, Rewriter &rewriter);
 bool recognizeSilu(mlir::Operation *op, Rewriter &rewriter);
 bool recognizeSoftmax(mlir::Operation *op, Rewriter &rewriter);
+bool recognizeAttention(mlir::Operation *op, Rewriter &rewriter);
+bool recognizeRotary(mlir::Operation *op, Rewriter &rewriter);
 
 } // namespace partita::import
 

@@ -204,6 +204,9 @@ static void addComposites(std::vector<OpCase> &cases) {
             "tensor<2x4x3x4xf32>");
   attention({"tensor<2x4x3x4xf32>", "tensor<2x2x5x4xf32>", "tensor<2x2x5x4xf32>", "tensor<2x1x3x5xf32>"}, "true",
             "tensor<2x4x3x4xf32>");
+  // More queries than keys: the first ones see none.
+  attention({"tensor<1x2x5x4xf32>", "tensor<1x2x3x4xf32>", "tensor<1x2x3x4xf32>"}, "true guarded",
+            "tensor<1x2x5x4xf32>");
   // Decoding: one query reads the keys so far.
   attention({"tensor<1x4x1x4xf32>", "tensor<1x1x9x4xf32>", "tensor<1x1x9x6xf32>"}, "true", "tensor<1x4x1x6xf32>");
   attention({"tensor<2x2x3x4xbf16>", "tensor<2x2x5x4xbf16>", "tensor<2x2x5x4xbf16>", "tensor<1x1x3x5xbf16>"}, "true",

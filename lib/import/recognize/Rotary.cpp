@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===- Rotary.cpp - Rotary position embeddings spelled in small ops ------------===//
+//
+// x * cos + rotateHalf(x) * sin, where rotateHalf(x) = concat(-x2, x1) of the halves x1, x2 of the last dim, and both
+// tables repeat one half: cos(concat(f, f)). Source: Su et al., RoFormer, arXiv 2104.09864.
+#include "Patterns.h"
+
+using namespace mlir;
+using namespace partita;
+using namespace partita::graph;
+using namespace partita::import;
+
+/// Whether `slice` is elements start .. start + half of the last dim.
+static bool isHalf(Value value, Value x, int64_t start, int64_t half) {
+  auto slice = value.getDefiningOp<SliceOp>();
+  if (!slice || slice.getInput() != x || typeOf(value).getRank() != typeOf(x).getRank())
+    return false;
+  int64_t last = typeOf(x).getRank() - 1;
+  for (int64_t dim = 0; dim < last; ++dim)
+    if (!isSameExtent(typeOf(value), dim, typeOf(x), dim) || slice.getStarts()[dim] != 0 || slice.getStrides()[dim] != 1)
+      return false;
+  return slice.getStarts()[last] == start && slice.getStrides()[last] == 1 && typeOf(value).getDimSize(last) == half;
+}
+
+/// x for concat(neg(second half of x), first half of x).
+static Value matchRotatedHalf(Value value) {
+  auto joined = value.getDefiningOp<ConcatOp>();
+  auto type = typeOf(value);
+  int64_t last = type.getRank() - 1;
+  if (!joined || joined.getInputs().size() != 2 || static_cast<int64_t>(joined.getDim()) != last ||
+      type.isDynamicDim(last) || type.getDimSize(last) % 2 != 0)
+    return Value();
+  auto negated = matchElementwise(joined.getInputs()[0], ElementwiseKind::neg);
+  auto first = joined.getInputs()[1].getDefiningOp<SliceOp>();
+  int64_t half = type.getDimSize(last) / 2;
+  if (!negated || !first)
+    return Value();
+  Value x = first.getInput();
+  return typeOf(x) == type && isHalf(first, x, 0, half) && isHalf(negated->front(), x, half, half) ? x : Value();
+}
+
+namespace {
+
+/// The first half of a table that repeats it: rebuilt from what was repeated.
+class HalfTable {
+public:
+  HalfTable(Operation *root, Rewriter &rewriter) : root(root), rewriter(rewriter) {}
+
+  /// Null where it is not seen that the halves are equal.
+  Value find(Value table) {
+    // From the table down to what was joined, each step a function of single elements.
+    SmallVector<Operation *> steps;
+    Value value = table;
+    while (true) {
+      Operation *op = value.getDefiningOp();
+      if (auto joined = dyn_cast_or_null<ConcatOp>(op)) {
+        int64_t last = typeOf(value).getRank() - 1;
+        if (joined.getInputs().size() != 2 || joined.getInputs()[0] != joined.getInputs()[1] ||
+            static_cast<int64_t>(joined.getDim()) != last)
+          return Value();
+        return rebuild(joined.getInputs()[0], steps);
+      }
+      std::optional<Value> next = step(op);
+      if (!next)
+        return Value();
+      steps.push_back(op);
+      value = *next;
+    }
+  }
+
+private:
+  /// The operand along which the table goes on, for a step that keeps the last dim.
+  static std::optional<Value> step(Operation *op) {
+    if (auto function = dyn_cast_or_null<ElementwiseOp>(op)) {
+      std::optional<Value> found;
+      for (Value input : function.getInputs()) {
+        if (readNumber(input))
+          continue;
+        if (found)
+          return std::nullopt;
+        found = input;
+      }
+      return found;
+    }
+    if (isa_and_nonnull<CastOp>(op))
+      return op->getOperand(0);
+    auto reshape = dyn_cast_or_null<ReshapeOp>(op);
+    auto broadcast = dyn_cast_or_null<BroadcastOp>(op);
+    if (!reshape && !broadcast)
+      return std::nullopt;
+    RankedTensorType from = typeOf(op->getOperand(0)), to = typeOf(op->getResult(0));
+    bool keepsLast = from.getRank() > 0 && isSameExtent(from, from.getRank() - 1, to, to.getRank() - 1);
+    if (broadcast)
+      keepsLast &= !broadcast.getDims().empty() && broadcast.getDims().back() == to.getRank() - 1;
+    return keepsLast ? std::optional(op->getOperand(0)) : std::nullopt;
+  }
+
+  static RankedTensorType halve(RankedTensorType type) {
+    SmallVector<DimSize> sizes;
+    for (int64_t dim = 0; dim < type.getRank(); ++dim)
+      sizes.push_back(*getDimSize(type, dim));
+    sizes.back() = DimSize(sizes.back().constant / 2);
+    return getTensorType(sizes, type.getElementType());
+  }
+
+  Value rebuild(Value value, ArrayRef<Operation *> steps) {
+    OpBuilder &builder = rewriter.builder;
+    builder.setInsertionPoint(root);
+    for (Operation *op : llvm::reverse(steps)) {
+      Operation *copy = builder.clone(*op);
+      copy->setAttr("name", rewriter.names.derive(op, "half"));
+      RankedTensorType type = halve(typeOf(op->getResult(0)));
+      for (OpOperand &operand : copy->getOpOperands()) {
+        std::optional<double> number = isa<ElementwiseOp>(op) ? readNumber(operand.get()) : std::nullopt;
+        operand.set(number ? makeSplat(builder, op, rewriter.names, "number",
+                                       cast<RankedTensorType>(type.clone(typeOf(operand.get()).getElementType())),
+                                       *number)
+                           : value);
+      }
+      copy->getResult(0).setType(type);
+      value = copy->getResult(0);
+    }
+    return value;
+  }
+
+  Operation *root;
+  Rewriter &rewriter;
+};
+
+} // namespace
+
+/// The table seen in its own dims: [sequence, depth] or [batch, sequence, depth]; null where it runs along others.
+static Value matchTable(Value wide) {
+  View view = viewOf(wide);
+  RankedTensorType type = typeOf(view.core);
+  SmallVector<int64_t> dims;
+  for (int64_t dim : view.dims)
+    if (dim >= 0)
+      dims.push_back(dim);
+  bool fits = dims == SmallVector<int64_t>{2, 3} || dims == SmallVector<int64_t>{0, 2, 3};
+  return fits && type.getRank() > 0 && view.dims.back() == 3 ? view.core : Value();
+}
+
+/// `table` without dims of extent 1 but the last two and, where there are three, the batch.
+static Value squeeze(Value table, ArrayRef<int64_t> kept, Operation *root, StringRef part, Rewriter &rewriter) {
+  SmallVector<DimSize> sizes;
+  for (int64_t dim : kept)
+    sizes.push_back(*getDimSize(typeOf(table), dim));
+  auto type = getTensorType(sizes, typeOf(table).getElementType());
+  return type == table.getType() ? table
+                                 : ReshapeOp::create(rewriter.builder, root->getLoc(), type,
+                                                     rewriter.names.derive(root, part), table)
+                                       .getResult();
+}
+
+/// The half of the table that `wide` repeats, [sequence, depth / 2] or [batch, sequence, depth / 2].
+static Value takeTable(Value wide, Operation *root, StringRef part, Rewriter &rewriter) {
+  Value core = matchTable(wide);
+  Value half = core ? HalfTable(root, rewriter).find(core) : Value();
+  if (!half)
+    return Value();
+  View view = viewOf(wide);
+  SmallVector<int64_t> kept;
+  for (auto [dim, place] : llvm::enumerate(view.dims))
+    if (place >= 0)
+      kept.push_back(static_cast<int64_t>(dim));
+  return squeeze(half, kept, root, part, rewriter);
+}
+
+bool partita::import::recognizeRotary(Operation *op, Rewriter &rewriter) {
+  auto root = dyn_cast<ElementwiseOp>(op);
+  if (!root || root.getKind() != ElementwiseKind::add || typeOf(root.getResult()).getRank() != 4)
+    return false;
+  for (unsigned turned : {1u, 0u}) {
+    auto product = matchElementwise(root.getInputs()[turned], ElementwiseKind::mul);
+    auto plain = matchElementwise(root.getInputs()[1 - turned], ElementwiseKind::mul);
+    if (!product || !plain)
+      continue;
+    for (unsigned i : {0u, 1u}) {
+      Value x = matchRotatedHalf((*product)[i]);
+      if (!x || ((*plain)[0] != x && (*plain)[1] != x))
+        continue;
+      Value cosine = takeTable((*plain)[(*plain)[0] == x ? 1 : 0], op, "cosine", rewriter);
+      Value sine = cosine ? takeTable((*product)[1 - i], op, "sine", rewriter) : Value();
+      if (!sine || sine.getType() != cosine.getType())
+        continue;
+      rewriter.builder.setInsertionPoint(op);
+      rewriter.replace(op, RotaryOp::create(rewriter.builder, op->getLoc(), op->getResult(0).getType(),
+                                            op->getAttrOfType<StringAttr>("name"), x, cosine, sine,
+                                            /*interleaved=*/false));
+      return true;
+    }
+  }
+  return false;
+}
