@@ -105,8 +105,7 @@ TEST_F(CompositesTest, AttentionWithoutKeys) {
   for (bool guarded : {true, false}) {
     Numbers result =
         run(std::string(R"(attention "a" (%a0, %a1, %a2) scale 1.0 causal true)") + (guarded ? " guarded" : ""),
-            {"1x1x3x2xf32", "1x1x2x2xf32", "1x1x2x1xf32"}, "1x1x3x1xf32", {q, k, v})
-            .toDoubles();
+            {"1x1x3x2xf32", "1x1x2x2xf32", "1x1x2x1xf32"}, "1x1x3x1xf32", {q, k, v});
     EXPECT_EQ(std::isnan(result[0]), !guarded);
     if (guarded)
       EXPECT_EQ(result[0], 0.0);

@@ -28,8 +28,8 @@ struct Spec {
   }
 };
 
-/// An operand of a contraction with the place of each of its dims: dims that run along dims of the scores have the place
-/// of that dim there, the others are -1 (depth).
+/// An operand of a contraction with the place of each of its dims: dims that run along dims of the scores have the
+/// place of that dim there, the others are -1 (depth).
 struct Operand {
   Value value;
   SmallVector<int64_t> places;
@@ -180,10 +180,9 @@ public:
     for (int64_t dim = 0; dim < 3; ++dim)
       sizes.push_back(*getDimSize(typeOf(query), dim));
     sizes.push_back(*getDimSize(typeOf(value), 3));
-    auto attention =
-        AttentionOp::create(builder, root.getLoc(), getTensorType(sizes, parts.scores.getElementType()),
-                            rewriter.names.derive(root, "attention"), query, key, value, mask,
-                            llvm::APFloat(parts.scale), isCausal, parts.isGuarded);
+    auto attention = AttentionOp::create(builder, root.getLoc(), getTensorType(sizes, parts.scores.getElementType()),
+                                         rewriter.names.derive(root, "attention"), query, key, value, mask,
+                                         llvm::APFloat(parts.scale), isCausal, parts.isGuarded);
     rewriter.replace(root, restore(attention));
   }
 
@@ -342,9 +341,9 @@ private:
     Value flat = reshape(value, sizes, "result");
     SmallVector<int64_t> order;
     for (int64_t place : parts.resultPlaces)
-      order.push_back(place < 0 ? static_cast<int64_t>(sizes.size()) - 1
-                                : place == parts.queryPlace ? static_cast<int64_t>(sizes.size()) - 2
-                                                            : llvm::find(batch, place) - batch.begin());
+      order.push_back(place < 0                   ? static_cast<int64_t>(sizes.size()) - 1
+                      : place == parts.queryPlace ? static_cast<int64_t>(sizes.size()) - 2
+                                                  : llvm::find(batch, place) - batch.begin());
     return transpose(flat, order, "result/transpose");
   }
 

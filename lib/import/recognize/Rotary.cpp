@@ -18,7 +18,8 @@ static bool isHalf(Value value, Value x, int64_t start, int64_t half) {
     return false;
   int64_t last = typeOf(x).getRank() - 1;
   for (int64_t dim = 0; dim < last; ++dim)
-    if (!isSameExtent(typeOf(value), dim, typeOf(x), dim) || slice.getStarts()[dim] != 0 || slice.getStrides()[dim] != 1)
+    if (!isSameExtent(typeOf(value), dim, typeOf(x), dim) || slice.getStarts()[dim] != 0 ||
+        slice.getStrides()[dim] != 1)
       return false;
   return slice.getStarts()[last] == start && slice.getStrides()[last] == 1 && typeOf(value).getDimSize(last) == half;
 }
@@ -113,10 +114,10 @@ private:
       RankedTensorType type = halve(typeOf(op->getResult(0)));
       for (OpOperand &operand : copy->getOpOperands()) {
         std::optional<double> number = isa<ElementwiseOp>(op) ? readNumber(operand.get()) : std::nullopt;
-        operand.set(number ? makeSplat(builder, op, rewriter.names, "number",
-                                       cast<RankedTensorType>(type.clone(typeOf(operand.get()).getElementType())),
-                                       *number)
-                           : value);
+        operand.set(number
+                        ? makeSplat(builder, op, rewriter.names, "number",
+                                    cast<RankedTensorType>(type.clone(typeOf(operand.get()).getElementType())), *number)
+                        : value);
       }
       copy->getResult(0).setType(type);
       value = copy->getResult(0);
@@ -148,10 +149,10 @@ static Value squeeze(Value table, ArrayRef<int64_t> kept, Operation *root, Strin
   for (int64_t dim : kept)
     sizes.push_back(*getDimSize(typeOf(table), dim));
   auto type = getTensorType(sizes, typeOf(table).getElementType());
-  return type == table.getType() ? table
-                                 : ReshapeOp::create(rewriter.builder, root->getLoc(), type,
-                                                     rewriter.names.derive(root, part), table)
-                                       .getResult();
+  return type == table.getType()
+             ? table
+             : ReshapeOp::create(rewriter.builder, root->getLoc(), type, rewriter.names.derive(root, part), table)
+                   .getResult();
 }
 
 /// The half of the table that `wide` repeats, [sequence, depth / 2] or [batch, sequence, depth / 2].
