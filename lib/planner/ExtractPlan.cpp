@@ -23,6 +23,7 @@ public:
     plan.stageOf = std::move(stageOf);
     plan.ops.resize(problem.ops.size());
     plan.returned.resize(problem.returned.size());
+    findChains();
     for (size_t number = 0; number < sequence.steps.size(); ++number) {
       const Step &step = sequence.steps[number];
       if (step.kind == StepKind::compute)
@@ -39,25 +40,68 @@ private:
   PlacementSpace &spaceOf(int value) { return space.spaceOf(sequence.values[value]); }
   const ValueInfo &infoOf(int value) const { return problem.values[sequence.values[value].value]; }
 
-  /// The steps from `source` to `target`; all on the way become copies, and how each was reached is remembered.
+  /// How each copy was first reached, in the order in which the search decided. An inner step is decided with its
+  /// reader, after steps that stand behind it in the program, and may start from a copy that one of them made.
+  void findChains() {
+    for (int root : sequence.roots)
+      for (int number : listTree(sequence, root)) {
+        const Step &step = sequence.steps[number];
+        const Decision &decision = result.decisions[number];
+        if (step.kind == StepKind::compute) {
+          chainOp(number, step, decision);
+          continue;
+        }
+        chain(step.operands[0], decision.sources[0], decision.option);
+        if (step.kind == StepKind::transfer)
+          begin(step.results[0], spaceOf(step.results[0]).intern(spaceOf(step.operands[0]).at(decision.option)));
+      }
+  }
+
+  /// What inner steps make is read first, as in the search.
+  void chainOp(int number, const Step &step, const Decision &decision) {
+    const OpOption &option = space.options[step.stage]->find(step.op)[decision.option];
+    for (bool inner : {true, false})
+      for (auto [position, value] : llvm::enumerate(step.operands)) {
+        if ((sequence.makers[number][position] >= 0) != inner || infoOf(value).isScalar)
+          continue;
+        if (infoOf(value).kind != ValueKind::made)
+          begin(value, decision.sources[position]);
+        chain(value, decision.sources[position], option.operands[position]);
+      }
+    for (auto [position, value] : llvm::enumerate(step.results))
+      if (!infoOf(value).isScalar)
+        begin(value, option.results[position]);
+  }
+
+  void begin(int value, PlacementId copy) { chains[value].try_emplace(copy, std::vector{copy}); }
+
+  void chain(int value, PlacementId source, PlacementId target) {
+    std::vector<PlacementId> way = chains[value].count(source) ? chains[value][source] : std::vector{source};
+    if (source != target)
+      for (PlacementId copy : spaceOf(value).move(source, target).path) {
+        way.push_back(copy);
+        chains[value].try_emplace(copy, way);
+      }
+  }
+
+  /// The steps from `source` to `target`; all on the way become copies. A source that is not there yet is made first,
+  /// as the later step that the search decided earlier would have made it; that one then finds it.
   std::vector<placement::Placement> walk(int value, PlacementId source, PlacementId target) {
     PlacementSpace &placements = spaceOf(value);
-    std::vector<placement::Placement> path{placements.at(source)};
-    std::vector<PlacementId> chain = chains[value].count(source) ? chains[value][source] : std::vector{source};
+    std::vector<PlacementId> way{source};
+    if (!copies[value].count(source) && chains[value].count(source))
+      way = chains[value][source];
     if (source != target)
-      for (PlacementId copy : placements.move(source, target).path) {
-        path.push_back(placements.at(copy));
-        chain.push_back(copy);
-        chains[value].try_emplace(copy, chain);
-        copies[value].insert(copy);
-      }
+      llvm::append_range(way, placements.move(source, target).path);
+    std::vector<placement::Placement> path;
+    for (PlacementId copy : way) {
+      path.push_back(placements.at(copy));
+      copies[value].insert(copy);
+    }
     return path;
   }
 
-  void addCopy(int value, PlacementId copy) {
-    copies[value].insert(copy);
-    chains[value].try_emplace(copy, std::vector{copy});
-  }
+  void addCopy(int value, PlacementId copy) { copies[value].insert(copy); }
 
   void keep(int value, PlacementId stored) {
     std::vector<placement::Placement> &kept = plan.storage[sequence.values[value].value];
