@@ -201,6 +201,7 @@ private:
         runtime::Channel &row = image.channels[channelNumbers[channel.getValue().str()]];
         row.sourceStage = stage;
         row.sourceBuffer = buffer;
+        continue; // Its name is for people; what is sent is no output of the model.
       }
       if (auto name = function.getResultAttrOfType<StringAttr>(index, kNameAttr))
         image.outputs.push_back({name.str(), stage, buffer});

@@ -122,7 +122,7 @@ void Rank::walk(const Step &next) {
     if (!ok)
       break;
   }
-  releaseSends(true);
+  releaseSends([](const PendingSend &) { return true; });
   pending.clear();
   destinations.clear();
   step->transport.finish(index);
@@ -150,11 +150,16 @@ bool Rank::execute() {
     step->transport.offer(index, channelKey(), address(step->image.channels[size_t(event->channel)].sourceBuffer));
     pending.push_back({event->stage, event->slot, channelKey()});
     return true;
-  case EventKind::receive:
-    return step->transport.fetch(index, channelKey(),
-                                 address(step->image.channels[size_t(event->channel)].destinationBuffer));
+  case EventKind::receive: {
+    int64_t buffer = step->image.channels[size_t(event->channel)].destinationBuffer;
+    // What is sent on as it was received lies in the buffer that it was received into.
+    auto lies = [&](const PendingSend &send) {
+      return isInSlot(send) && step->image.channels[size_t(send.key.index)].sourceBuffer == buffer;
+    };
+    return releaseSends(lies) && step->transport.fetch(index, channelKey(), address(buffer));
+  }
   case EventKind::forward:
-    if (!releaseSends(false))
+    if (!releaseSends([&](const PendingSend &send) { return isInSlot(send); }))
       return false;
     loadInputs();
     if (!runCalls(EventKind::forward))
@@ -237,12 +242,14 @@ void Rank::storeOutputs() {
   }
 }
 
-// Waits until the readers are through with what this rank sent: all of it at the end of a step, else
-// what lies in the slot that the coming event overwrites.
-bool Rank::releaseSends(bool all) {
+bool Rank::isInSlot(const PendingSend &send) const { return send.stage == event->stage && send.slot == event->slot; }
+
+// Waits until the readers are through with what this rank sent, where `isDue`: all of it at the end of a step, else
+// what the coming event overwrites.
+template <typename Predicate> bool Rank::releaseSends(Predicate isDue) {
   std::vector<PendingSend> kept;
   for (const PendingSend &send : pending) {
-    if (!all && (send.stage != event->stage || send.slot != event->slot))
+    if (!isDue(send))
       kept.push_back(send);
     else if (!step->transport.release(index, send.key))
       return false;

@@ -94,7 +94,8 @@ private:
   void loadWeights(uint64_t &next, uint64_t beforeCall);
   void loadInputs();
   void storeOutputs();
-  bool releaseSends(bool all);
+  bool isInSlot(const PendingSend &send) const;
+  template <typename Predicate> bool releaseSends(Predicate isDue);
   TransferKey channelKey() const;
   char *address(int64_t buffer) const;
   double now() const { return std::chrono::duration<double>(Clock::now() - created).count(); }
