@@ -198,9 +198,11 @@ LogicalResult RotaryOp::verify() {
     return emitOpError("GRAPH-8: the depth is even");
   for (Value value : {getCosine(), getSine()}) {
     auto table = tensorType(value);
-    if (table.getRank() != 2 || !mayBeEqual(table, 0, input, 2))
-      return emitOpError("GRAPH-1: cosine and sine are [sequence, depth/2]");
-    if (!input.isDynamicDim(3) && failed(verifyExtent(*this, table, 1, input.getDimSize(3) / 2)))
+    int64_t rank = table.getRank();
+    if ((rank != 2 && rank != 3) || !mayBeEqual(table, rank - 2, input, 2) ||
+        (rank == 3 && !mayBeEqual(table, 0, input, 0)))
+      return emitOpError("GRAPH-1: cosine and sine are [sequence, depth/2] or [batch, sequence, depth/2]");
+    if (!input.isDynamicDim(3) && failed(verifyExtent(*this, table, rank - 1, input.getDimSize(3) / 2)))
       return failure();
     if (failed(verifySameElement(*this, input, table)))
       return failure();
@@ -212,7 +214,9 @@ LoopNest RotaryOp::getLoopNest() {
   auto input = tensorType(getInput());
   LoopNest nest =
       dimwiseLoopNest(input, [](int64_t dim) { return dim == 3 ? "a rotation mixes two elements of the depth" : ""; });
-  nest.operands = {indexByLoops({0, 1, 2, 3}), indexByLoops({2, -1}), indexByLoops({2, -1})};
+  nest.operands = {indexByLoops({0, 1, 2, 3})};
+  for (Value table : {getCosine(), getSine()})
+    nest.operands.push_back(tensorType(table).getRank() == 3 ? indexByLoops({0, 2, -1}) : indexByLoops({2, -1}));
   nest.results = {indexByLoops({0, 1, 2, 3})};
   nest.linearOperands = {{0}};
   return nest;

@@ -302,8 +302,11 @@ SmallVector<Value> RotaryOp::decompose(OpBuilder &builder) {
   };
   Value first = slice("first", 0, getInterleaved() ? 2 : 1);
   Value second = slice("second", getInterleaved() ? 1 : depth / 2, getInterleaved() ? 2 : 1);
-  Value cosine = small.broadcast("cosine", getCosine(), halfType, {2, 3});
-  Value sine = small.broadcast("sine", getSine(), halfType, {2, 3});
+  auto spread = [&](StringRef suffix, Value table) {
+    return small.broadcast(suffix, table, halfType,
+                           tensorType(table).getRank() == 3 ? ArrayRef<int64_t>{0, 2, 3} : ArrayRef<int64_t>{2, 3});
+  };
+  Value cosine = spread("cosine", getCosine()), sine = spread("sine", getSine());
   auto mul = [&](StringRef suffix, Value a, Value b) { return small.binary(suffix, ElementwiseKind::mul, a, b); };
   Value low =
       small.binary("low", ElementwiseKind::sub, mul("first_cosine", first, cosine), mul("second_sine", second, sine));

@@ -318,8 +318,9 @@ def Graph_AttentionOp : Graph_Composite<"attention"> {
 def Graph_RotaryOp : Graph_Composite<"rotary"> {
   let summary = "rotary position embedding";
   let description = [{
-    input [B, H, S, D], cosine and sine [S, D/2]. Pairs (x1, x2) become (x1*cos - x2*sin, x1*sin + x2*cos), where x1, x2
-    are the two halves of D, or its even and odd elements when `interleaved`.
+    input [B, H, S, D], cosine and sine [S, D/2], or [B, S, D/2] where batch elements have positions of their own. Pairs
+    (x1, x2) become (x1*cos - x2*sin, x1*sin + x2*cos), where x1, x2 are the two halves of D, or its even and odd
+    elements when `interleaved`.
     Source: Su et al., RoFormer, arXiv 2104.09864.
   }];
   let arguments = (ins StrAttr:$name, Graph_FloatTensor:$input, Graph_FloatTensor:$cosine, Graph_FloatTensor:$sine,

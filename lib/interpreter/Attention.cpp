@@ -128,11 +128,17 @@ template <typename T> static Tensor rotate(graph::RotaryOp op, const Call &call)
   std::vector<T> cosine = unpack<T>(call.operands[1]), sine = unpack<T>(call.operands[2]);
   int64_t positions = call.result.extent[2], depth = call.result.extent[3], half = depth / 2;
   int64_t rows = depth ? static_cast<int64_t>(values.size()) / depth : 0;
+  // The row of a table for one row of the input; a table without a batch dim serves every batch element.
+  auto tableRow = [&](const Tensor &table, int64_t row) {
+    int64_t batch = row / (positions * call.result.extent[1]);
+    return table.getShape().size() == 3 ? batch * positions + row % positions : row % positions;
+  };
   for (int64_t row = 0; row < rows; ++row)
     for (int64_t pair = 0; pair < half; ++pair) {
       T *first = &values[row * depth + (op.getInterleaved() ? 2 * pair : pair)];
       T *second = op.getInterleaved() ? first + 1 : first + half;
-      T c = cosine[row % positions * half + pair], s = sine[row % positions * half + pair];
+      T c = cosine[tableRow(call.operands[1], row) * half + pair];
+      T s = sine[tableRow(call.operands[2], row) * half + pair];
       T x1 = *first, x2 = *second;
       *first = x1 * c - x2 * s;
       *second = x1 * s + x2 * c;
@@ -142,9 +148,12 @@ template <typename T> static Tensor rotate(graph::RotaryOp op, const Call &call)
 
 Outcome evaluateRotary(graph::RotaryOp op, const Call &call) {
   ArrayRef<int64_t> input = call.operands[0].getShape();
-  Shape table{input[2], input[3] / 2};
-  if (input != ArrayRef<int64_t>(call.result.extent) || call.operands[1].getShape() != ArrayRef<int64_t>(table) ||
-      call.operands[2].getShape() != ArrayRef<int64_t>(table) || input[3] % 2 != 0)
+  Shape shared{input[2], input[3] / 2}, each{input[0], input[2], input[3] / 2};
+  auto fits = [&](const Tensor &table) {
+    return table.getShape() == ArrayRef<int64_t>(shared) || table.getShape() == ArrayRef<int64_t>(each);
+  };
+  if (input != ArrayRef<int64_t>(call.result.extent) || !fits(call.operands[1]) || !fits(call.operands[2]) ||
+      input[3] % 2 != 0)
     return failShape(op, "operand, tables and result do not fit together");
   return call.element.isF64() ? rotate<double>(op, call) : rotate<float>(op, call);
 }

@@ -137,7 +137,11 @@ Value lowering::lowerRotary(TensorBuilder &tensors, graph::RotaryOp op, ValueRan
     };
     Value x1 = read(operands[0], {position[0], position[1], position[2], firstPlace});
     Value x2 = read(operands[0], {position[0], position[1], position[2], secondPlace});
-    Value cosine = read(operands[1], {position[2], pair}), sine = read(operands[2], {position[2], pair});
+    auto readTable = [&](Value table) {
+      return typeOf(table).getRank() == 3 ? read(table, {position[0], position[2], pair})
+                                          : read(table, {position[2], pair});
+    };
+    Value cosine = readTable(operands[1]), sine = readTable(operands[2]);
     auto mul = [&](Value a, Value b) { return at.emit(ElementwiseKind::mul, computed, {a, b}); };
     Value low = at.emit(ElementwiseKind::sub, computed, {mul(x1, cosine), mul(x2, sine)});
     Value high = at.emit(ElementwiseKind::add, computed, {mul(x1, sine), mul(x2, cosine)});

@@ -209,6 +209,43 @@ TEST_F(Import, LlamaWithSymbolicBatchOrSequence) {
   }
 }
 
+// Positions of each batch element: as if each were turned alone.
+TEST_F(Import, RotaryTablesOfEachBatchElement) {
+  auto build = [](int64_t batch) {
+    onnx::Model model = makeModel({{"x", {batch, 2, 3, 4}}, {"p", {batch, 3}}, {"c", {6, 2}}, {"s", {6, 2}}}, {"y"});
+    onnx::Graph &graph = *model.mutable_graph();
+    graph.mutable_input(1)->mutable_type()->mutable_tensor_type()->set_elem_type(onnx::SI64);
+    addNode(graph, "RotaryEmbedding", {"x", "c", "s", "p"}, {"y"});
+    return model;
+  };
+  mlir::Type f32 = mlir::Float32Type::get(&context);
+  mlir::Type si64 = mlir::IntegerType::get(&context, 64, mlir::IntegerType::Signed);
+  auto ramp = [&](llvm::ArrayRef<int64_t> shape, double step, size_t first = 0) {
+    std::vector<double> values;
+    for (int64_t i = 0; i < interpreter::countElements(shape); ++i)
+      values.push_back(std::sin(step * static_cast<double>(first + static_cast<size_t>(i) + 1)));
+    return Tensor::fromDoubles(f32, shape, values);
+  };
+  std::vector<double> positions = {0, 1, 2, 5, 3, 4}, apart;
+  Tensor c = ramp({6, 2}, 0.7), s = ramp({6, 2}, 1.1);
+  for (size_t element = 0; element < 2; ++element) {
+    importModel(build(1));
+    std::vector<double> row(positions.begin() + 3 * element, positions.begin() + 3 * element + 3);
+    std::vector<double> one = evaluate({{"x", ramp({1, 2, 3, 4}, 0.3, element * 24)},
+                                        {"p", Tensor::fromDoubles(si64, {1, 3}, row)},
+                                        {"c", c},
+                                        {"s", s}});
+    apart.insert(apart.end(), one.begin(), one.end());
+  }
+  std::string text = importModel(build(2));
+  EXPECT_EQ(diagnostics, "");
+  EXPECT_EQ(count(text, "partita_graph.rotary"), 1);
+  EXPECT_EQ(
+      evaluate(
+          {{"x", ramp({2, 2, 3, 4}, 0.3)}, {"p", Tensor::fromDoubles(si64, {2, 3}, positions)}, {"c", c}, {"s", s}}),
+      apart);
+}
+
 TEST_F(Import, ResnetWithSymbolicBatch) {
   ZooRequest request{
       "resnet", {{"layers", "14"}, {"width", "4"}, {"image", "32"}, {"classes", "5"}, {"batch", "2"}}, 1};

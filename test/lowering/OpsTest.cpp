@@ -269,6 +269,10 @@ std::vector<Case> makeTensorCases() {
          "partita_graph.rotary \"r\" (%x, %c, %s) interleaved false : (tensor<2x3x4x8xf32>, tensor<4x4xf32>, "
          "tensor<4x4xf32>) -> tensor<2x3x4x8xf32>",
          "tensor<2x3x4x8xf32>"),
+      op("rotary_per_batch_element", "%x: tensor<2x3x4x8xf32>, %c: tensor<2x4x4xf32>, %s: tensor<4x4xf32>",
+         "partita_graph.rotary \"r\" (%x, %c, %s) interleaved true : (tensor<2x3x4x8xf32>, tensor<2x4x4xf32>, "
+         "tensor<4x4xf32>) -> tensor<2x3x4x8xf32>",
+         "tensor<2x3x4x8xf32>"),
       op("rotary_interleaved", "%x: tensor<2x3x4x8xf32>, %c: tensor<4x4xf32>, %s: tensor<4x4xf32>",
          "partita_graph.rotary \"r\" (%x, %c, %s) interleaved true : (tensor<2x3x4x8xf32>, tensor<4x4xf32>, "
          "tensor<4x4xf32>) -> tensor<2x3x4x8xf32>",

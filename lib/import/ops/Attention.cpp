@@ -163,7 +163,7 @@ static Value dropBatch(NodeContext &node, Value table) {
               : Value();
 }
 
-/// cosine or sine, [seq, depth / 2]; null: reported.
+/// cosine or sine, [seq, depth / 2], or [batch, seq, depth / 2] where batch elements may differ; null: reported.
 static Value readTable(NodeContext &node, int index) {
   Value table = node.input(index);
   if (!table)
@@ -178,10 +178,9 @@ static Value readTable(NodeContext &node, int index) {
     node.failShape("position_ids is not [batch, seq]");
     return Value();
   }
-  Value shared = dropBatch(node, hasPositions ? positions : table);
-  if (!shared)
-    node.failOp("positions that differ between batch elements are not supported");
-  return hasPositions ? node.gather(table, shared, 0) : shared;
+  Value perBatch = hasPositions ? positions : table, shared = dropBatch(node, perBatch);
+  Value used = shared ? shared : perBatch;
+  return hasPositions ? node.gather(table, used, 0) : used;
 }
 
 static void importRotary(NodeContext &node) {
@@ -200,7 +199,11 @@ static void importRotary(NodeContext &node) {
   if (rotated != 0 && !(sizes[3] == DimSize(rotated)))
     return node.failOp("rotating only a part of each head is not supported");
   std::optional<DimSize> half = divideExactly(sizes[3], DimSize(2));
-  if (!half || node.sizesOf(cosine) != Sizes{sizes[2], *half} || node.sizesOf(sine) != Sizes{sizes[2], *half})
+  auto fits = [&](Value table) {
+    Sizes found = node.sizesOf(table);
+    return found == Sizes{sizes[2], *half} || found == Sizes{sizes[0], sizes[2], *half};
+  };
+  if (!half || !fits(cosine) || !fits(sine))
     return node.failShape("tables of shape " + toText(node.sizesOf(cosine)) + " do not fit heads of shape " +
                           toText(sizes));
   Type element = typeOf(split).getElementType();

@@ -73,6 +73,14 @@ func.func @rotary_table(%x: tensor<1x1x2x4xf32>, %t: tensor<2x4xf32>) {
 
 // -----
 
+func.func @rotary_batch(%x: tensor<2x1x2x4xf32>, %t: tensor<3x2x2xf32>) {
+  // expected-error @+1 {{GRAPH-1: cosine and sine are [sequence, depth/2] or [batch, sequence, depth/2]}}
+  %0 = partita_graph.rotary "r" (%x, %t, %t) interleaved true : (tensor<2x1x2x4xf32>, tensor<3x2x2xf32>, tensor<3x2x2xf32>) -> tensor<2x1x2x4xf32>
+  return
+}
+
+// -----
+
 func.func @gather_rank(%x: tensor<4x2xf32>, %i: tensor<3xsi64>) {
   // expected-error @+1 {{GRAPH-1: the result has rank 1, expected 2}}
   %0 = partita_graph.gather "g" (%x, %i) axis 0 : (tensor<4x2xf32>, tensor<3xsi64>) -> tensor<3xf32>

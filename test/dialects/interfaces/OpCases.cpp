@@ -212,9 +212,10 @@ static void addComposites(std::vector<OpCase> &cases) {
   attention({"tensor<2x2x3x4xbf16>", "tensor<2x2x5x4xbf16>", "tensor<2x2x5x4xbf16>", "tensor<1x1x3x5xbf16>"}, "true",
             "tensor<2x2x3x4xbf16>");
   for (const char *interleaved : {"true", "false"})
-    cases.push_back({"rotary \"op\" (%a0, %a1, %a2) interleaved " + std::string(interleaved),
-                     {"tensor<2x3x5x4xf32>", "tensor<5x2xf32>", "tensor<5x2xf32>"},
-                     "tensor<2x3x5x4xf32>"});
+    for (const char *table : {"tensor<5x2xf32>", "tensor<2x5x2xf32>"})
+      cases.push_back({"rotary \"op\" (%a0, %a1, %a2) interleaved " + std::string(interleaved),
+                       {"tensor<2x3x5x4xf32>", table, table},
+                       "tensor<2x3x5x4xf32>"});
 }
 
 static void addSymbolic(std::vector<OpCase> &cases) {
