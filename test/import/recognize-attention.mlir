@@ -96,3 +96,23 @@ func.func @read_probabilities(%q: tensor<2x5x3xf32>, %k: tensor<2x5x3xf32>, %v: 
   %out = partita_graph.contraction "out"(%p, %v) "axy,ayz->axz" : (tensor<2x5x5xf32>, tensor<2x5x3xf32>) -> tensor<2x5x3xf32>
   return %out, %p : tensor<2x5x3xf32>, tensor<2x5x5xf32>
 }
+
+// A table that was folded to a constant: equal halves of its rows show in its elements.
+// CHECK-LABEL: func.func @folded_table
+// CHECK: partita_graph.constant {{.*}}half" dense<{{\[\[}}1.000000e+00, 2.000000e+00], [3.000000e+00, 4.000000e+00]]>
+// CHECK: partita_graph.rotary "out"(%arg0,
+// CHECK-NEXT: return
+func.func @folded_table(%q: tensor<1x2x2x4xf32>) -> tensor<1x2x2x4xf32> {
+  %c = partita_graph.constant "c" dense<[[1.0, 2.0, 1.0, 2.0], [3.0, 4.0, 3.0, 4.0]]> : tensor<2x4xf32> : tensor<2x4xf32>
+  %s = partita_graph.constant "s" dense<0.5> : tensor<2x4xf32> : tensor<2x4xf32>
+  %cw = partita_graph.broadcast "cw"(%c) dims [2, 3] : (tensor<2x4xf32>) -> tensor<1x2x2x4xf32>
+  %sw = partita_graph.broadcast "sw"(%s) dims [2, 3] : (tensor<2x4xf32>) -> tensor<1x2x2x4xf32>
+  %q0 = partita_graph.slice "q0"(%q) starts [0, 0, 0, 0] strides [1, 1, 1, 1] : (tensor<1x2x2x4xf32>) -> tensor<1x2x2x2xf32>
+  %q1 = partita_graph.slice "q1"(%q) starts [0, 0, 0, 2] strides [1, 1, 1, 1] : (tensor<1x2x2x4xf32>) -> tensor<1x2x2x2xf32>
+  %n = partita_graph.elementwise "n" neg(%q1) : (tensor<1x2x2x2xf32>) -> tensor<1x2x2x2xf32>
+  %t = partita_graph.concat "t"(%n, %q0) dim 3 : (tensor<1x2x2x2xf32>, tensor<1x2x2x2xf32>) -> tensor<1x2x2x4xf32>
+  %a = partita_graph.elementwise "a" mul(%q, %cw) : (tensor<1x2x2x4xf32>, tensor<1x2x2x4xf32>) -> tensor<1x2x2x4xf32>
+  %b = partita_graph.elementwise "b" mul(%t, %sw) : (tensor<1x2x2x4xf32>, tensor<1x2x2x4xf32>) -> tensor<1x2x2x4xf32>
+  %out = partita_graph.elementwise "out" add(%a, %b) : (tensor<1x2x2x4xf32>, tensor<1x2x2x4xf32>) -> tensor<1x2x2x4xf32>
+  return %out : tensor<1x2x2x4xf32>
+}

@@ -62,6 +62,10 @@ public:
           return Value();
         return rebuild(joined.getInputs()[0], steps);
       }
+      if (auto constant = dyn_cast_or_null<ConstantOp>(op)) {
+        Value half = halveConstant(constant);
+        return half ? rebuild(half, steps) : Value();
+      }
       std::optional<Value> next = step(op);
       if (!next)
         return Value();
@@ -103,6 +107,25 @@ private:
       sizes.push_back(*getDimSize(type, dim));
     sizes.back() = DimSize(sizes.back().constant / 2);
     return getTensorType(sizes, type.getElementType());
+  }
+
+  /// The first halves of the rows of a small table, if the second ones are equal.
+  Value halveConstant(ConstantOp op) {
+    auto dense = dyn_cast<DenseElementsAttr>(op.getValue());
+    RankedTensorType type = typeOf(op.getResult());
+    if (!dense || type.getRank() == 0 || type.getShape().back() % 2 != 0 || type.getShape().back() == 0)
+      return Value();
+    SmallVector<Attribute> all(dense.getValues<Attribute>()), first;
+    int64_t half = type.getShape().back() / 2;
+    for (size_t at = 0; at < all.size(); at += 2 * half)
+      for (int64_t i = 0; i < half; ++i) {
+        if (all[at + i] != all[at + half + i])
+          return Value();
+        first.push_back(all[at + i]);
+      }
+    rewriter.builder.setInsertionPoint(root);
+    return ConstantOp::create(rewriter.builder, op.getLoc(), halve(type), rewriter.names.derive(op, "half"),
+                              DenseElementsAttr::get(halve(type), first));
   }
 
   Value rebuild(Value value, ArrayRef<Operation *> steps) {
