@@ -9,7 +9,7 @@ file(GLOB_RECURSE lit_files CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DI
 list(FILTER lit_files EXCLUDE REGEX "(^|/)(Inputs|graphs)/")
 list(TRANSFORM lit_files REPLACE "/.*" "" OUTPUT_VARIABLE lit_folders)
 list(REMOVE_DUPLICATES lit_folders)
-math(EXPR lit_timeout "300 * ${PARTITA_SLOWNESS}")
+math(EXPR lit_timeout "900 * ${PARTITA_SLOWNESS}")
 foreach(folder ${lit_folders})
   add_test(NAME lit/${folder}
     COMMAND ${Python3_EXECUTABLE} ${LLVM_TOOLS_BINARY_DIR}/lit -v --workers=2 ${CMAKE_CURRENT_BINARY_DIR}/${folder})
