@@ -83,6 +83,9 @@ LogicalResult SliceOp::verify() {
     int64_t start = getStarts()[dim], stride = getStrides()[dim];
     if (stride == 0)
       return emitOpError() << "GRAPH-8: stride 0 in dim " << dim;
+    // What a part reads begins at its own first element.
+    if (!isWhole(input))
+      continue;
     if (input.isDynamicDim(dim) || result.isDynamicDim(dim)) {
       // A symbolic dim can be cut only where every extent has the cut: at a static length.
       std::optional<DimSize> whole = getDimSize(input, dim), part = getDimSize(result, dim);
@@ -103,15 +106,30 @@ LogicalResult SliceOp::verify() {
 }
 
 LoopNest SliceOp::getLoopNest() {
-  auto result = tensorType(getResult());
-  LoopNest nest = dimwiseLoopNest(result, [&](int64_t dim) {
-    return isWholeDim(*this, dim) ? "" : "the slice cuts this dim, so parts of operand and result do not line up";
-  });
-  SmallVector<int> loops;
-  for (int64_t dim = 0; dim < result.getRank(); ++dim)
-    loops.push_back(isWholeDim(*this, dim) ? dim : -1);
-  nest.operands = {indexByLoops(loops)};
-  nest.results = {indexByLoops(loops)};
+  auto input = tensorType(getInput()), result = tensorType(getResult());
+  LoopNest nest;
+  ValueIndexing inputDims, resultDims;
+  for (int64_t dim = 0; dim < result.getRank(); ++dim) {
+    unsigned loop = nest.loops.size();
+    int64_t start = getStarts()[dim], stride = getStrides()[dim], positions = getDimBound(result, dim);
+    std::string label = "d" + std::to_string(dim);
+    if (isWholeDim(*this, dim)) {
+      nest.loops.push_back(Loop::parallel(positions, label, result.isDynamicDim(dim)));
+      inputDims.push_back({DimTerm{loop, 1}});
+    } else if (stride < 0 || input.isDynamicDim(dim) || positions == 0) {
+      nest.loops.push_back(Loop::whole(positions, label,
+                                       stride < 0 ? "the slice reverses this dim, so that parts lie crosswise"
+                                                  : "the slice cuts a dim that is symbolic or empty"));
+      inputDims.push_back({});
+    } else {
+      // Behind the last position read, what is left over is cut off.
+      int64_t high = start + (positions - 1) * stride + 1 - input.getDimSize(dim);
+      inputDims.push_back(addWindowLoop(nest, {input, result, dim, stride, -start, high, 1, label}));
+    }
+    resultDims.push_back({DimTerm{loop, 1}});
+  }
+  nest.operands = {inputDims};
+  nest.results = {resultDims};
   nest.linearOperands = {{0}};
   nest.movesElements = true;
   return nest;
@@ -182,7 +200,7 @@ LogicalResult PadOp::verify() {
     if (getLow()[dim] < 0 || getHigh()[dim] < 0)
       return emitOpError("GRAPH-8: padding is not negative (slice instead)");
     std::optional<DimSize> before = getDimSize(input, dim), after = getDimSize(result, dim);
-    if (before && after && !(*before + DimSize(getLow()[dim] + getHigh()[dim]) == *after))
+    if (isWhole(input) && before && after && !(*before + DimSize(getLow()[dim] + getHigh()[dim]) == *after))
       return emitOpError() << "GRAPH-1: dim " << dim << " of the result does not fit the padding";
   }
   if (failed(verifySameElement(*this, tensorType(getValue()), input)))
@@ -191,16 +209,22 @@ LogicalResult PadOp::verify() {
 }
 
 LoopNest PadOp::getLoopNest() {
-  auto result = tensorType(getResult());
-  auto isPadded = [&](int64_t dim) { return getLow()[dim] != 0 || getHigh()[dim] != 0; };
-  LoopNest nest = dimwiseLoopNest(result, [&](int64_t dim) {
-    return isPadded(dim) ? "padding shifts this dim, so parts of operand and result do not line up" : "";
-  });
-  SmallVector<int> loops;
-  for (int64_t dim = 0; dim < result.getRank(); ++dim)
-    loops.push_back(isPadded(dim) ? -1 : dim);
-  nest.operands = {indexByLoops(loops), {}};
-  nest.results = {indexByLoops(loops)};
+  auto input = tensorType(getInput()), result = tensorType(getResult());
+  LoopNest nest;
+  ValueIndexing inputDims, resultDims;
+  for (int64_t dim = 0; dim < result.getRank(); ++dim) {
+    resultDims.push_back({DimTerm{static_cast<unsigned>(nest.loops.size()), 1}});
+    int64_t low = getLow()[dim], high = getHigh()[dim];
+    std::string label = "d" + std::to_string(dim);
+    if (low != 0 || high != 0) {
+      inputDims.push_back(addWindowLoop(nest, {input, result, dim, 1, low, high, 1, label}));
+    } else {
+      inputDims.push_back(resultDims.back());
+      nest.loops.push_back(Loop::parallel(getDimBound(result, dim), label, result.isDynamicDim(dim)));
+    }
+  }
+  nest.operands = {inputDims, {}};
+  nest.results = {resultDims};
   if (matchPattern(getValue(), m_AnyZeroFloat()) || matchPattern(getValue(), m_Zero()))
     nest.linearOperands = {{0}};
   return nest;

@@ -95,7 +95,7 @@ LogicalResult WindowReduceOp::verify() {
     int64_t window = getWindow()[i], stride = getStrides()[i], dilation = getDilations()[i];
     if (window < 1 || stride < 1 || dilation < 1 || getPadding()[2 * i] < 0 || getPadding()[2 * i + 1] < 0)
       return emitOpError("GRAPH-8: windows, strides and dilations are positive, padding is not negative");
-    if (input.isDynamicDim(i + 2))
+    if (!isWhole(input) || input.isDynamicDim(i + 2))
       continue;
     int64_t padded = input.getDimSize(i + 2) + getPadding()[2 * i] + getPadding()[2 * i + 1];
     int64_t reach = (window - 1) * dilation + 1;
@@ -105,20 +105,23 @@ LogicalResult WindowReduceOp::verify() {
   return verifySameElement(*this, input, result);
 }
 
+// Loops: n, channel, output positions..., window positions...
 LoopNest WindowReduceOp::getLoopNest() {
   auto input = tensorType(getInput()), result = tensorType(getResult());
-  LoopNest nest = dimwiseLoopNest(result, [&](int64_t dim) {
-    return dim < 2 ? "" : "windows overlap along this dim: a part needs a halo from its neighbours";
-  });
-  SmallVector<int> loops(input.getRank(), -1);
-  loops[0] = 0;
-  loops[1] = 1;
-  nest.operands = {indexByLoops(loops)};
-  for (int64_t dim = 2; dim < result.getRank(); ++dim)
-    loops[dim] = dim;
-  nest.results = {indexByLoops(loops)};
-  for (int64_t extent : getWindow())
-    nest.loops.push_back(Loop::whole(extent, "window", "the window is reduced in one place"));
+  LoopNest nest;
+  nest.loops = {Loop::parallel(getDimBound(input, 0), "batch", input.isDynamicDim(0)),
+                Loop::parallel(getDimBound(input, 1), "channel", input.isDynamicDim(1))};
+  ValueIndexing inputDims = indexByLoops({0, 1}), resultDims = inputDims;
+  for (int64_t i = 0; i < static_cast<int64_t>(getWindow().size()); ++i) {
+    resultDims.push_back({DimTerm{static_cast<unsigned>(nest.loops.size()), 1}});
+    int64_t reach = (getWindow()[i] - 1) * getDilations()[i] + 1;
+    inputDims.push_back(addWindowLoop(nest, {input, result, i + 2, getStrides()[i], getPadding()[2 * i],
+                                             getPadding()[2 * i + 1], reach, "position" + std::to_string(i)}));
+  }
+  nest.operands = {inputDims};
+  nest.results = {resultDims};
+  for (auto [i, extent] : llvm::enumerate(getWindow()))
+    nest.loops.push_back(Loop::whole(extent, "window" + std::to_string(i), "the window is reduced in one place"));
   if (getKind() == ReduceKind::sum)
     nest.linearOperands = {{0}};
   return nest;

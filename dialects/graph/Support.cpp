@@ -66,6 +66,22 @@ LoopNest dimwiseLoopNest(RankedTensorType type, llvm::function_ref<std::string(i
   return nest;
 }
 
+DimExpression addWindowLoop(LoopNest &nest, const WindowRead &read) {
+  unsigned loop = nest.loops.size();
+  int64_t positions = getDimBound(read.result, read.dim);
+  bool symbolic = read.input.isDynamicDim(read.dim);
+  if (symbolic && read.stride != 1) {
+    nest.loops.push_back(
+        Loop::whole(positions, read.label, "how many strided windows a symbolic dim has is no linear size", true));
+    return {};
+  }
+  nest.loops.push_back(Loop::parallel(positions, read.label, symbolic));
+  return readThroughWindow(
+      loop, {read.stride, read.low, read.high, read.reach, getDimBound(read.input, read.dim), symbolic});
+}
+
+bool isWhole(RankedTensorType type) { return !type.getEncoding() || isa<ShapeAttr>(type.getEncoding()); }
+
 double product(ArrayRef<int64_t> extents) {
   double total = 1;
   for (int64_t extent : extents)

@@ -27,6 +27,20 @@ mlir::LogicalResult verifyExtent(mlir::Operation *op, mlir::RankedTensorType typ
 /// The loops of a value whose dims are parallel except those for which `reasonFor(dim)` is not empty.
 LoopNest dimwiseLoopNest(mlir::RankedTensorType type, llvm::function_ref<std::string(int64_t)> reasonFor);
 
+/// Adds to `nest` the loop over the positions of a window that reads dim `dim` of `input`, `positions` of them (those of
+/// result dim `dim`), and ties the operand's dim to it. A symbolic dim is cut by windows of stride 1 only: else the loop
+/// is whole.
+struct WindowRead {
+  mlir::RankedTensorType input, result;
+  int64_t dim, stride, low, high, reach;
+  std::string label;
+};
+DimExpression addWindowLoop(LoopNest &nest, const WindowRead &read);
+
+/// False for a type of a per-device program: the part of an operand may have a halo, and padding applies at the ends of
+/// the whole value only, so extents do not fit as the op alone says.
+bool isWhole(mlir::RankedTensorType type);
+
 /// Product of extents as a double (no overflow).
 double product(llvm::ArrayRef<int64_t> extents);
 

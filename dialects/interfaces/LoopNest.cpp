@@ -30,6 +30,30 @@ LoopNest elementwiseLoopNest(RankedTensorType type, unsigned numOperands, unsign
   return nest;
 }
 
+DimExpression readThroughWindow(unsigned loop, const WindowTerm &window) {
+  DimExpression expression{DimTerm{loop, 1}};
+  expression.window = window;
+  return expression;
+}
+
+/// Rule SPLIT-5: a window has one loop, which has as many iterations as the window has positions.
+static std::string checkWindow(const LoopNest &nest, const DimExpression &expression, int64_t extent,
+                               const std::string &what) {
+  const WindowTerm &window = *expression.window;
+  if (expression.size() != 1 || expression.front().loop >= nest.loops.size() || expression.front().coefficient != 1 ||
+      window.stride < 1 || window.reach < 1)
+    return "SPLIT-5: " + what + " is read through a window without a loop of its own, or without stride or reach";
+  int64_t room = extent + window.low + window.high - window.reach;
+  int64_t positions = room < 0 ? 0 : room / window.stride + 1;
+  const Loop &loop = nest.loops[expression.front().loop];
+  if (window.extent != extent || window.symbolic != loop.symbolic)
+    return "SPLIT-5: " + what + " has extent " + std::to_string(extent) + ", which its window does not state";
+  if (positions != loop.extent)
+    return "SPLIT-5: " + what + " has " + std::to_string(positions) + " positions of its window but loop '" +
+           loop.label + "' has extent " + std::to_string(loop.extent);
+  return "";
+}
+
 static std::string checkValue(const LoopNest &nest, const ValueIndexing &indexing, Type type, const std::string &what) {
   auto tensor = dyn_cast<RankedTensorType>(type);
   if (!tensor)
@@ -38,6 +62,13 @@ static std::string checkValue(const LoopNest &nest, const ValueIndexing &indexin
     return "SPLIT-1: " + what + " has " + std::to_string(tensor.getRank()) + " dims but " +
            std::to_string(indexing.size()) + " expressions";
   for (auto [dim, expression] : llvm::enumerate(indexing)) {
+    if (expression.window) {
+      std::string problem =
+          checkWindow(nest, expression, getDimBound(tensor, dim), what + " dim " + std::to_string(dim));
+      if (!problem.empty())
+        return problem;
+      continue;
+    }
     if (expression.empty())
       continue;
     int64_t span = 1;

@@ -6,6 +6,8 @@
 //
 // Example: C[m,n] = sum_k A[m,k] B[k,n] has loops m, n (parallel) and k (reduction, sum);
 //   operand 0: [m] [k], operand 1: [k] [n], result: [m] [n].
+// Example: a convolution of kernel 3, padding 1 has a parallel loop p over output positions; the dim of its image is p
+//   read through the window {stride 1, low 1, high 1, reach 3}.
 // Example: reshape [s, h*64+d] -> [s, h, d] has loops s, h, d; operand dim 1 is the expression h*64 + d, so that
 //   splitting h splits that dim in units of 64 and splitting d is not representable while h is whole.
 // Example: softmax along j of x[i,j] has loops i (parallel) and j (expand). Split along j it becomes its expansion, the
@@ -17,6 +19,7 @@
 #include "mlir/IR/BuiltinTypes.h"
 #include "llvm/ADT/SmallVector.h"
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace partita {
@@ -62,9 +65,31 @@ struct DimTerm {
   bool operator==(const DimTerm &other) const = default;
 };
 
+/// How an operand dim is read by a loop over output positions: position p reads the elements
+/// [p * stride - low, p * stride - low + reach); outside of the dim there is nothing (the op's own padding). `high` is
+/// how far the last position may reach beyond the end, so that the dim has (extent + low + high - reach) / stride + 1
+/// positions; low and high may be negative (a slice skips elements). `extent` is that of the dim, or its bound if it is
+/// symbolic.
+struct WindowTerm {
+  int64_t stride = 1;
+  int64_t low = 0;
+  int64_t high = 0;
+  int64_t reach = 1;
+  int64_t extent = 0;
+  bool symbolic = false;
+  bool operator==(const WindowTerm &other) const = default;
+};
+
 /// A tensor dim as a mixed-radix sum of loops, outermost (largest coefficient) first. Empty: the dim is tied to no
-/// loop and every part needs it whole.
-using DimExpression = llvm::SmallVector<DimTerm, 2>;
+/// loop and every part needs it whole. With a window (of operands only) the one term is the loop over output positions,
+/// with coefficient 1: a part of it needs what its positions read, a halo from its neighbours included.
+struct DimExpression : llvm::SmallVector<DimTerm, 2> {
+  using SmallVector::SmallVector;
+  std::optional<WindowTerm> window;
+};
+
+/// The dim that `loop` reads through a window.
+DimExpression readThroughWindow(unsigned loop, const WindowTerm &window);
 
 /// The dims of one operand or result. Values that are not ranked tensors have no dims.
 using ValueIndexing = llvm::SmallVector<DimExpression, 4>;
@@ -89,7 +114,8 @@ ValueIndexing indexByLoops(llvm::ArrayRef<int> loops);
 LoopNest elementwiseLoopNest(mlir::RankedTensorType type, unsigned numOperands, unsigned numResults);
 
 /// Structural check: loop numbers in range, coefficients positive and decreasing, every dim's expression covers
-/// exactly the dim's extent. Returns an empty string or what is wrong (rule SPLIT-1..4).
+/// exactly the dim's extent, windows have as many positions as their loop. Returns an empty string or what is wrong (rule
+/// SPLIT-1..5).
 std::string checkLoopNest(const LoopNest &nest, mlir::TypeRange operandTypes, mlir::TypeRange resultTypes);
 
 } // namespace partita

@@ -79,10 +79,36 @@ def Plan_SplitAttr : Plan_Attr<"Split", "split"> {
   let genVerifyDecl = 1;
 }
 
+def Plan_WindowAttr : Plan_Attr<"Window", "window"> {
+  let summary = "a dim read through a window";
+  let description = [{
+    `window 3 by 2 pad 1, 0`: step s reads the 3 elements from s * 2 - 1 on, as far as they exist, and the last may reach
+    0 elements beyond the end.
+  }];
+  let parameters = (ins "int64_t":$stride, "int64_t":$low, "int64_t":$high, "int64_t":$reach);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// No number of a window is larger.
+    static constexpr int64_t kLargestWindow = int64_t(1) << 40;
+    /// "3 by 2 pad 1, 0".
+    std::string str() const;
+  }];
+}
+
 def Plan_DimSplitAttr : Plan_Attr<"DimSplit", "dim"> {
   let summary = "the splits of one dim or loop, outermost first (nested)";
-  let parameters = (ins OptionalArrayRefParameter<"::partita::plan::SplitAttr">:$splits);
+  let description = [{
+    `["x", "y":64]`; or, of a dim that is read with halos, `["x" window 3 by 1 pad 1, 1]`: the splits deal out the steps
+    of the window, and a part is what its steps read.
+  }];
+  let parameters = (ins OptionalArrayRefParameter<"::partita::plan::SplitAttr">:$splits,
+                        OptionalParameter<"::partita::plan::WindowAttr">:$window);
+  let builders = [AttrBuilder<(ins "::llvm::ArrayRef<::partita::plan::SplitAttr>":$splits), [{
+    return $_get($_ctxt, splits, ::partita::plan::WindowAttr());
+  }]>];
   let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
 }
 
 def Plan_PartialAttr : Plan_Attr<"Partial", "partial"> {

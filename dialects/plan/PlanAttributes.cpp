@@ -157,19 +157,70 @@ void SplitAttr::print(AsmPrinter &printer) const {
     printer << ':' << getUnit();
 }
 
+LogicalResult WindowAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t stride, int64_t low,
+                                 int64_t high, int64_t reach) {
+  if (stride < 1 || reach < 1)
+    return emitError() << "a window has a stride and a reach of at least 1";
+  // Positions are computed from these, without overflow.
+  for (int64_t number : {stride, low, high, reach})
+    if (number > kLargestWindow || number < -kLargestWindow)
+      return emitError() << "a window with a number beyond " << kLargestWindow;
+  return success();
+}
+
+Attribute WindowAttr::parse(AsmParser &parser, Type) {
+  int64_t reach, stride, low, high;
+  if (parser.parseInteger(reach) || parser.parseKeyword("by") || parser.parseInteger(stride) ||
+      parser.parseKeyword("pad") || parser.parseInteger(low) || parser.parseComma() || parser.parseInteger(high))
+    return {};
+  return parser.getChecked<WindowAttr>(parser.getContext(), stride, low, high, reach);
+}
+
+std::string WindowAttr::str() const {
+  return std::to_string(getReach()) + " by " + std::to_string(getStride()) + " pad " + std::to_string(getLow()) + ", " +
+         std::to_string(getHigh());
+}
+
+void WindowAttr::print(AsmPrinter &printer) const { printer << str(); }
+
+/// Rule PLACE-3: a window has splits, which deal out its steps.
+LogicalResult DimSplitAttr::verify(function_ref<InFlightDiagnostic()> emitError, ArrayRef<SplitAttr> splits,
+                                   WindowAttr window) {
+  if (window && splits.empty())
+    return emitError() << "PLACE-3: a window without splits";
+  return success();
+}
+
 Attribute DimSplitAttr::parse(AsmParser &parser, Type) {
   SmallVector<SplitAttr> splits;
-  if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&]() -> ParseResult {
-        splits.push_back(dyn_cast_or_null<SplitAttr>(SplitAttr::parse(parser, {})));
-        return success(static_cast<bool>(splits.back()));
-      }))
+  WindowAttr window;
+  auto parseSplit = [&]() -> ParseResult {
+    splits.push_back(dyn_cast_or_null<SplitAttr>(SplitAttr::parse(parser, {})));
+    return success(static_cast<bool>(splits.back()));
+  };
+  if (parser.parseLSquare())
     return {};
-  return DimSplitAttr::get(parser.getContext(), splits);
+  if (succeeded(parser.parseOptionalRSquare()))
+    return DimSplitAttr::get(parser.getContext(), splits);
+  do {
+    if (parseSplit())
+      return {};
+  } while (succeeded(parser.parseOptionalComma()));
+  if (succeeded(parser.parseOptionalKeyword("window")) &&
+      !(window = dyn_cast_or_null<WindowAttr>(WindowAttr::parse(parser, {}))))
+    return {};
+  if (parser.parseRSquare())
+    return {};
+  return parser.getChecked<DimSplitAttr>(parser.getContext(), splits, window);
 }
 
 void DimSplitAttr::print(AsmPrinter &printer) const {
   printer << '[';
   llvm::interleaveComma(getSplits(), printer, [&](SplitAttr split) { split.print(printer); });
+  if (WindowAttr window = getWindow()) {
+    printer << " window ";
+    window.print(printer);
+  }
   printer << ']';
 }
 
@@ -269,6 +320,9 @@ void PlacementAttr::print(AsmPrinter &printer) const {
 }
 
 LogicalResult LoopsAttr::verify(function_ref<InFlightDiagnostic()> emitError, ArrayRef<DimSplitAttr> loops) {
+  for (DimSplitAttr loop : loops)
+    if (loop.getWindow())
+      return emitError() << "PLACE-3: a loop is not read through a window";
   return verifyAxesOnce(emitError, loops, {});
 }
 

@@ -15,7 +15,9 @@ namespace {
 struct Geometry {
   int64_t images, groups, inputChannels, outputChannels;
   Shape input, kernel, output;
-  ArrayRef<int64_t> strides, padding, dilations;
+  ArrayRef<int64_t> strides, dilations;
+  /// What the first output position reads first, in each spatial dim.
+  Shape first;
 
   int64_t inputElements() const { return countElements(input); }
   int64_t kernelElements() const { return countElements(kernel); }
@@ -26,7 +28,7 @@ struct Geometry {
 int64_t readPosition(const Geometry &geometry, ArrayRef<int64_t> at, ArrayRef<int64_t> tap) {
   int64_t position = 0;
   for (size_t dim = 0; dim < at.size(); ++dim) {
-    int64_t index = at[dim] * geometry.strides[dim] + tap[dim] * geometry.dilations[dim] - geometry.padding[2 * dim];
+    int64_t index = at[dim] * geometry.strides[dim] + tap[dim] * geometry.dilations[dim] + geometry.first[dim];
     if (index < 0 || index >= geometry.input[dim])
       return -1;
     position = position * geometry.input[dim] + index;
@@ -86,6 +88,13 @@ Outcome evaluateConvolution(graph::ConvolutionOp op, const Call &call) {
               filter[0] % groups == 0;
   if (!fits)
     return failShape(op, "input, filter and result do not fit together");
+  SmallVector<WindowedDim> reads;
+  for (size_t dim = 0; dim < op.getStrides().size(); ++dim)
+    reads.push_back(
+        {op.getStrides()[dim], op.getPadding()[2 * dim], (filter[dim + 2] - 1) * op.getDilations()[dim] + 1});
+  FailureOr<Shape> first = findFirstReads(op, call, 2, reads);
+  if (failed(first))
+    return failure();
   Geometry geometry{input[0],
                     groups,
                     filter[1],
@@ -94,8 +103,8 @@ Outcome evaluateConvolution(graph::ConvolutionOp op, const Call &call) {
                     Shape(filter.drop_front(2)),
                     Shape(result.drop_front(2)),
                     op.getStrides(),
-                    op.getPadding(),
-                    op.getDilations()};
+                    op.getDilations(),
+                    *first};
   return call.operands[0].getElementType().isF64() ? convolve<double>(geometry, call) : convolve<float>(geometry, call);
 }
 

@@ -39,6 +39,26 @@ Shape stridesOf(ArrayRef<int64_t> shape) {
   return strides;
 }
 
+FailureOr<Shape> findFirstReads(Operation *op, const Call &call, size_t begin, ArrayRef<WindowedDim> dims) {
+  auto type = cast<RankedTensorType>(op->getOperand(0).getType());
+  std::optional<Box> part = call.context.scope.findBox(type);
+  std::optional<Shape> whole = call.context.scope.findGlobalShape(type);
+  if (!part || !whole)
+    return op->emitOpError() << "E-DIM-UNBOUND: the extents of " << type << " are not known here";
+  Shape reads;
+  for (size_t dim = begin; dim < begin + dims.size(); ++dim) {
+    const auto &[stride, low, reach] = dims[dim - begin];
+    int64_t first = call.result.offset[dim] * stride - low, steps = call.result.extent[dim];
+    int64_t own = part->offset[dim], ownEnd = own + part->extent[dim];
+    reads.push_back(first - own);
+    int64_t from = std::max(first, int64_t(0)), to = std::min(first + (steps - 1) * stride + reach, (*whole)[dim]);
+    if (steps > 0 && from < to && (from < own || to > ownEnd))
+      return failShape(op, "dim " + Twine(dim) + " reads from " + Twine(from) + " to " + Twine(to) +
+                               ", outside of its part of the operand");
+  }
+  return reads;
+}
+
 bool nextIndex(MutableArrayRef<int64_t> index, ArrayRef<int64_t> shape) {
   int64_t dim = static_cast<int64_t>(shape.size()) - 1;
   while (dim >= 0 && ++index[dim] == shape[dim])

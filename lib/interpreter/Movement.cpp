@@ -47,17 +47,23 @@ Outcome evaluateSlice(graph::SliceOp op, const Call &call) {
   const Tensor &input = call.operands[0];
   ArrayRef<int64_t> shape = input.getShape();
   Shape strides = stridesOf(shape);
+  SmallVector<WindowedDim> reads;
+  for (auto [start, stride] : llvm::zip(op.getStarts(), op.getStrides()))
+    reads.push_back({stride, -start, 1});
+  FailureOr<Shape> first = findFirstReads(op, call, 0, reads);
+  if (failed(first))
+    return failure();
   bool isEmpty = countElements(call.result.extent) == 0;
   for (size_t dim = 0; dim < shape.size() && !isEmpty; ++dim) {
-    int64_t first = op.getStarts()[dim], last = first + (call.result.extent[dim] - 1) * op.getStrides()[dim];
-    if (std::min(first, last) < 0 || std::max(first, last) >= shape[dim])
-      return failShape(op, "dim " + Twine(dim) + " reads from " + Twine(first) + " to " + Twine(last) +
+    int64_t begin = (*first)[dim], last = begin + (call.result.extent[dim] - 1) * op.getStrides()[dim];
+    if (std::min(begin, last) < 0 || std::max(begin, last) >= shape[dim])
+      return failShape(op, "dim " + Twine(dim) + " reads from " + Twine(begin) + " to " + Twine(last) +
                                " outside extent " + Twine(shape[dim]));
   }
   return moveElements(input, call.result.extent, [&](ArrayRef<int64_t> index) {
     int64_t position = 0;
     for (size_t dim = 0; dim < index.size(); ++dim)
-      position += (op.getStarts()[dim] + index[dim] * op.getStrides()[dim]) * strides[dim];
+      position += ((*first)[dim] + index[dim] * op.getStrides()[dim]) * strides[dim];
     return position;
   });
 }
@@ -81,11 +87,22 @@ Outcome evaluateConcat(graph::ConcatOp op, const Call &call) {
 
 Outcome evaluatePad(graph::PadOp op, const Call &call) {
   const Tensor &input = call.operands[0];
-  for (auto [dim, extent] : llvm::enumerate(input.getShape()))
-    if (extent + op.getLow()[dim] + op.getHigh()[dim] != call.result.extent[dim])
-      return failShape(op, "dim " + Twine(dim) + " of the result does not fit the padding");
+  SmallVector<WindowedDim> reads;
+  for (int64_t low : op.getLow())
+    reads.push_back({1, low, 1});
+  FailureOr<Shape> first = findFirstReads(op, call, 0, reads);
+  if (failed(first))
+    return failure();
   Tensor result = moveElements(call.operands[1], call.result.extent, [](ArrayRef<int64_t>) { return 0; });
-  copyBox(input, Shape(input.getRank(), 0), input.getShape(), result, op.getLow());
+  if (input.getNumElements() == 0 || result.getNumElements() == 0)
+    return result;
+  Shape start;
+  for (auto [dim, extent] : llvm::enumerate(input.getShape())) {
+    start.push_back(-(*first)[dim]);
+    if (start.back() < 0 || start.back() + extent > call.result.extent[dim])
+      return failShape(op, "dim " + Twine(dim) + " of the operand does not fit into the padded result");
+  }
+  copyBox(input, Shape(input.getRank(), 0), input.getShape(), result, start);
   return result;
 }
 

@@ -45,8 +45,8 @@ Outcome evaluateReduce(graph::ReduceOp op, const Call &call) {
 namespace {
 
 /// Positions inside one channel that the window at `at` reads, padding left out.
-std::vector<int64_t> readPositions(graph::WindowReduceOp op, ArrayRef<int64_t> spatial, ArrayRef<int64_t> at,
-                                   ArrayRef<int64_t> order) {
+std::vector<int64_t> readPositions(graph::WindowReduceOp op, ArrayRef<int64_t> spatial, ArrayRef<int64_t> first,
+                                   ArrayRef<int64_t> at, ArrayRef<int64_t> order) {
   std::vector<int64_t> positions;
   Shape window(op.getWindow());
   for (int64_t flat : order) {
@@ -56,7 +56,7 @@ std::vector<int64_t> readPositions(graph::WindowReduceOp op, ArrayRef<int64_t> s
     for (size_t dim = window.size(); dim-- > 0; rest /= window[dim])
       tap[dim] = rest % window[dim];
     for (size_t dim = 0; dim < window.size(); ++dim) {
-      int64_t index = at[dim] * op.getStrides()[dim] + tap[dim] * op.getDilations()[dim] - op.getPadding()[2 * dim];
+      int64_t index = at[dim] * op.getStrides()[dim] + tap[dim] * op.getDilations()[dim] + first[dim];
       inside &= index >= 0 && index < spatial[dim];
       position = position * spatial[dim] + index;
     }
@@ -75,6 +75,13 @@ Outcome evaluateWindowReduce(graph::WindowReduceOp op, const Call &call) {
   ArrayRef<int64_t> spatial = input.drop_front(2), outputs = result.drop_front(2);
   int64_t channels = input[0] * input[1], channelElements = countElements(spatial);
   std::vector<int64_t> order = summationOrder(countElements(op.getWindow()), call.context.arithmetic);
+  SmallVector<WindowedDim> reads;
+  for (size_t dim = 0; dim < outputs.size(); ++dim)
+    reads.push_back({op.getStrides()[dim], op.getPadding()[2 * dim],
+                     (op.getWindow()[dim] - 1) * op.getDilations()[dim] + 1});
+  FailureOr<Shape> first = findFirstReads(op, call, 2, reads);
+  if (failed(first))
+    return failure();
   return withArithmetic(call.element, [&]<typename T>() -> Outcome {
     std::vector<T> values = unpack<T>(call.operands[0]), results(countElements(result));
     if (results.empty())
@@ -82,7 +89,7 @@ Outcome evaluateWindowReduce(graph::WindowReduceOp op, const Call &call) {
     Shape at(outputs.size(), 0);
     int64_t next = 0, outputElements = countElements(outputs);
     do {
-      std::vector<int64_t> positions = readPositions(op, spatial, at, order);
+      std::vector<int64_t> positions = readPositions(op, spatial, *first, at, order);
       for (int64_t channel = 0; channel < channels; ++channel)
         results[channel * outputElements + next] =
             foldNumbers<T>(op.getKind(), call.element, positions.size(),

@@ -14,6 +14,19 @@ Interval cutInterval(Interval whole, int64_t parts, int64_t unit, int64_t part) 
   return {whole.offset + begin, end - begin};
 }
 
+int64_t countPositions(plan::WindowAttr window, int64_t extent) {
+  // Position p ends at p * stride - low + reach, which is at most `high` beyond the end.
+  int64_t last = extent + window.getHigh() + window.getLow() - window.getReach();
+  return last < 0 ? 0 : last / window.getStride() + 1;
+}
+
+Interval readPositions(plan::WindowAttr window, Interval positions, int64_t extent) {
+  int64_t first = positions.offset * window.getStride() - window.getLow();
+  int64_t last = (positions.offset + positions.extent - 1) * window.getStride() - window.getLow() + window.getReach();
+  int64_t begin = std::min(std::max(first, int64_t(0)), extent), end = std::min(last, extent);
+  return {begin, positions.extent == 0 ? 0 : std::max(end - begin, int64_t(0))};
+}
+
 std::optional<Box> intersect(const Box &a, const Box &b) {
   Box common;
   for (size_t dim = 0; dim < a.offset.size(); ++dim) {
@@ -89,13 +102,16 @@ std::optional<Box> Scope::findBox(RankedTensorType type) const {
   if (!part)
     return box;
   for (auto [dim, splits] : llvm::enumerate(part.getPlacement().getDims())) {
-    Interval interval{0, (*shape)[dim]};
+    plan::WindowAttr window = splits.getWindow();
+    Interval interval{0, window ? countPositions(window, (*shape)[dim]) : (*shape)[dim]};
     for (plan::SplitAttr split : splits.getSplits()) {
       std::optional<int64_t> coordinate = findCoordinate(split.getAxis());
       if (!coordinate)
         return std::nullopt;
       interval = cutInterval(interval, mesh.findAxis(split.getAxis()).getSize(), split.getUnit(), *coordinate);
     }
+    if (window)
+      interval = readPositions(window, interval, (*shape)[dim]);
     box.offset[dim] = interval.offset;
     box.extent[dim] = interval.extent;
   }

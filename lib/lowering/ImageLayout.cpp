@@ -73,9 +73,11 @@ FailureOr<runtime::Layout> lowering::toLayout(Operation *op, Type local, plan::M
   runtime::Layout layout;
   layout.elementType = toElementType(part.getGlobal().getElementType());
   for (int64_t dim = 0; dim < part.getGlobal().getRank(); ++dim) {
-    runtime::Dimension dimension{toExtent(part.getGlobal(), dim, symbols), {}};
+    runtime::Dimension dimension{toExtent(part.getGlobal(), dim, symbols), {}, {}};
     for (const placement::Split &split : placement->dims[dim])
       dimension.splits.push_back({split.axis, split.unit});
+    if (const auto &window = placement->dims[dim].window)
+      dimension.window = {window->stride, window->low, window->high, window->reach};
     layout.dimensions.push_back(dimension);
   }
   for (auto [axis, kind] : placement->partial)

@@ -123,18 +123,16 @@ Value lowering::lowerConvolution(TensorBuilder &tensors, graph::ConvolutionOp op
   RankedTensorType input = typeOf(op.getInput()), filter = typeOf(op.getFilter()), type = typeOf(op.getResult());
   Type element = type.getElementType();
   OpFoldResult groups = countLocalGroups(tensors, op), inner = tensors.sizeOf(filter, 1);
-  Sizes sizes = tensors.sizesOf(type), inputSizes = tensors.sizesOf(input), padded = inputSizes;
-  SmallVector<int64_t> low(2, 0);
-  for (unsigned i = 0; i < op.getStrides().size(); ++i) {
-    int64_t before = op.getPadding()[2 * i], after = op.getPadding()[2 * i + 1];
-    low.push_back(before);
-    padded[i + 2] = tensors.add(padded[i + 2], tensors.builder.getIndexAttr(before + after));
-  }
+  Sizes sizes = tensors.sizesOf(type);
+  SmallVector<WindowedDim> reads(2);
+  for (unsigned i = 0; i < op.getStrides().size(); ++i)
+    reads.push_back({op.getStrides()[i], op.getPadding()[2 * i], op.getPadding()[2 * i + 1],
+                     (getDimBound(filter, i + 2) - 1) * op.getDilations()[i] + 1});
   Value source = operands[0];
   if (llvm::any_of(op.getPadding(), [](int64_t count) { return count != 0; })) {
     Value zero =
         arith::ConstantOp::create(tensors.builder, op.getLoc(), tensors.builder.getZeroAttr(getStoredType(element)));
-    source = pad(tensors, source, zero, low, inputSizes, padded);
+    source = padForReads(tensors, source, zero, input, type, reads);
   }
   OpFoldResult outputs = sizes[1];
   if (getConstantIntValue(groups) != 1) {

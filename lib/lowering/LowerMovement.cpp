@@ -40,12 +40,17 @@ Value lowering::lowerTranspose(TensorBuilder &tensors, graph::TransposeOp op, Va
 /// Elements at computed positions: for reversals, which no strided view describes.
 static Value pickElements(TensorBuilder &tensors, graph::SliceOp op, Value input) {
   RankedTensorType type = typeOf(op.getResult());
+  SmallVector<Value> starts;
+  for (int64_t dim = 0; dim < type.getRank(); ++dim) {
+    WindowedDim read{op.getStrides()[dim], -op.getStarts()[dim], 0, 1};
+    starts.push_back(tensors.toValue(firstRead(tensors, typeOf(op.getInput()), type, dim, read)));
+  }
   return tensors.map({}, {}, tensors.sizesOf(type), type.getElementType(), [&](Scalars &at, ValueRange) {
     SmallVector<Value> position;
     for (int64_t dim = 0; dim < type.getRank(); ++dim) {
       Value index = linalg::IndexOp::create(at.builder, at.location, dim);
       Value stride = arith::ConstantIndexOp::create(at.builder, at.location, op.getStrides()[dim]);
-      Value start = arith::ConstantIndexOp::create(at.builder, at.location, op.getStarts()[dim]);
+      Value start = starts[dim];
       Value step = arith::MulIOp::create(at.builder, at.location, index, stride);
       position.push_back(arith::AddIOp::create(at.builder, at.location, start, step));
     }
@@ -57,14 +62,15 @@ Value lowering::lowerSlice(TensorBuilder &tensors, graph::SliceOp op, ValueRange
   if (llvm::any_of(op.getStrides(), [](int64_t stride) { return stride < 0; }))
     return pickElements(tensors, op, operands[0]);
   Sizes starts, strides;
-  for (auto [start, stride] : llvm::zip(op.getStarts(), op.getStrides())) {
-    starts.push_back(tensors.builder.getIndexAttr(start));
-    strides.push_back(tensors.builder.getIndexAttr(stride));
-  }
   RankedTensorType type = typeOf(op.getResult());
   // An empty slice may begin at the operand's end, where a view may not.
   if (llvm::is_contained(type.getShape(), 0))
     return tensors.empty(tensors.sizesOf(type), type.getElementType());
+  for (int64_t dim = 0; dim < type.getRank(); ++dim) {
+    WindowedDim read{op.getStrides()[dim], -op.getStarts()[dim], 0, 1};
+    starts.push_back(firstRead(tensors, typeOf(op.getInput()), type, dim, read));
+    strides.push_back(tensors.builder.getIndexAttr(op.getStrides()[dim]));
+  }
   return tensor::ExtractSliceOp::create(tensors.builder, op.getLoc(), getPlainType(type), operands[0], starts,
                                         tensors.sizesOf(type), strides);
 }
@@ -83,18 +89,60 @@ Value lowering::lowerConcat(TensorBuilder &tensors, graph::ConcatOp op, ValueRan
   return result;
 }
 
-Value lowering::pad(TensorBuilder &tensors, Value input, Value value, ArrayRef<int64_t> low, const Sizes &inputSizes,
-                    const Sizes &sizes) {
+static ArrayRef<plan::SplitAttr> splitsOf(RankedTensorType local, int64_t dim) {
+  return plan::getPart(local).getPlacement().getDims()[dim].getSplits();
+}
+
+OpFoldResult lowering::firstRead(TensorBuilder &tensors, RankedTensorType input, RankedTensorType result, int64_t dim,
+                                 const WindowedDim &read) {
   OpBuilder &builder = tensors.builder;
+  if (splitsOf(input, dim).empty() && splitsOf(result, dim).empty())
+    return builder.getIndexAttr(-read.low);
+  Value position = tensors.offsetOf(result, dim);
+  Value first = arith::MulIOp::create(builder, tensors.getLocation(), position, tensors.index(read.stride));
+  Value part = arith::AddIOp::create(builder, tensors.getLocation(), tensors.offsetOf(input, dim),
+                                     tensors.index(read.low));
+  return arith::SubIOp::create(builder, tensors.getLocation(), first, part).getResult();
+}
+
+/// All that the result's part reads along a dim, padding included.
+static OpFoldResult countReads(TensorBuilder &tensors, RankedTensorType input, RankedTensorType result, int64_t dim,
+                               const WindowedDim &read) {
+  OpBuilder &builder = tensors.builder;
+  Location location = tensors.getLocation();
+  // Without halos the part of the operand is all but the padding; elements behind the last position are kept.
+  if (!plan::getPart(input).getPlacement().getDims()[dim].getWindow())
+    return tensors.add(tensors.sizeOf(input, dim), builder.getIndexAttr(read.low + read.high));
+  Value steps = tensors.toValue(tensors.sizeOf(result, dim));
+  Value before = arith::MulIOp::create(builder, location, steps, tensors.index(read.stride));
+  Value reads = arith::AddIOp::create(builder, location, before, tensors.index(read.reach - read.stride));
+  return arith::MaxSIOp::create(builder, location, reads, tensors.index(0)).getResult();
+}
+
+Value lowering::padForReads(TensorBuilder &tensors, Value input, Value value, RankedTensorType inputType,
+                            RankedTensorType resultType, ArrayRef<WindowedDim> reads) {
+  OpBuilder &builder = tensors.builder;
+  Location location = tensors.getLocation();
+  Sizes offsets, sizes, strides(reads.size(), builder.getIndexAttr(1));
+  for (auto [dim, read] : llvm::enumerate(reads)) {
+    sizes.push_back(countReads(tensors, inputType, resultType, dim, read));
+    OpFoldResult first = firstRead(tensors, inputType, resultType, dim, read);
+    if (std::optional<int64_t> known = getConstantIntValue(first)) {
+      offsets.push_back(builder.getIndexAttr(-*known));
+      continue;
+    }
+    // A part that reads nothing but padding is empty and may lie anywhere.
+    Value offset = arith::SubIOp::create(builder, location, tensors.index(0), tensors.toValue(first));
+    offsets.push_back(arith::MaxSIOp::create(builder, location, offset, tensors.index(0)).getResult());
+  }
   Value filled = tensors.fill(value, sizes);
-  Sizes offsets, strides(sizes.size(), builder.getIndexAttr(1));
-  for (int64_t count : low)
-    offsets.push_back(builder.getIndexAttr(count));
-  return tensor::InsertSliceOp::create(builder, tensors.getLocation(), input, filled, offsets, inputSizes, strides);
+  return tensor::InsertSliceOp::create(builder, location, input, filled, offsets, tensors.sizesOf(inputType), strides);
 }
 
 Value lowering::lowerPad(TensorBuilder &tensors, graph::PadOp op, ValueRange operands) {
   Value value = tensor::ExtractOp::create(tensors.builder, op.getLoc(), operands[1], ValueRange{});
-  return pad(tensors, operands[0], value, op.getLow(), tensors.sizesOf(typeOf(op.getInput())),
-             tensors.sizesOf(typeOf(op.getResult())));
+  SmallVector<WindowedDim> reads;
+  for (auto [low, high] : llvm::zip(op.getLow(), op.getHigh()))
+    reads.push_back({1, low, high, 1});
+  return padForReads(tensors, operands[0], value, typeOf(op.getInput()), typeOf(op.getResult()), reads);
 }

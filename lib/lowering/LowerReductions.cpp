@@ -54,14 +54,14 @@ Value lowering::lowerWindowReduce(TensorBuilder &tensors, graph::WindowReduceOp 
   RankedTensorType input = typeOf(op.getInput()), type = typeOf(op.getResult());
   MLIRContext *context = op.getContext();
   Type element = type.getElementType();
-  Sizes sizes = tensors.sizesOf(type), inputSizes = tensors.sizesOf(input), padded = inputSizes;
+  Sizes sizes = tensors.sizesOf(type);
   unsigned rank = type.getRank(), spatial = op.getWindow().size();
-  SmallVector<int64_t> low(2, 0), window(op.getWindow());
+  SmallVector<int64_t> window(op.getWindow());
+  SmallVector<WindowedDim> reads(2);
   SmallVector<AffineExpr> dims{getAffineDimExpr(0, context), getAffineDimExpr(1, context)}, windowDims;
   for (unsigned i = 0; i < spatial; ++i) {
-    int64_t before = op.getPadding()[2 * i], after = op.getPadding()[2 * i + 1];
-    low.push_back(before);
-    padded[i + 2] = tensors.add(padded[i + 2], tensors.builder.getIndexAttr(before + after));
+    reads.push_back({op.getStrides()[i], op.getPadding()[2 * i], op.getPadding()[2 * i + 1],
+                     (window[i] - 1) * op.getDilations()[i] + 1});
     AffineExpr inWindow = getAffineDimExpr(rank + i, context);
     windowDims.push_back(inWindow);
     dims.push_back(getAffineDimExpr(i + 2, context) * op.getStrides()[i] + inWindow * op.getDilations()[i]);
@@ -69,7 +69,7 @@ Value lowering::lowerWindowReduce(TensorBuilder &tensors, graph::WindowReduceOp 
   Value source = operands[0];
   Scalars here{tensors.builder, op.getLoc()};
   if (llvm::any_of(op.getPadding(), [](int64_t count) { return count != 0; }))
-    source = pad(tensors, source, here.narrow(here.identity(op.getKind(), element), element), low, inputSizes, padded);
+    source = padForReads(tensors, source, here.narrow(here.identity(op.getKind(), element), element), input, type, reads);
   // The window has no data; an empty tensor gives its loops their extents.
   Value shape = tensor::EmptyOp::create(tensors.builder, op.getLoc(), window, getStoredType(element));
   unsigned numLoops = rank + spatial;

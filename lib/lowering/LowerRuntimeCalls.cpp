@@ -36,14 +36,17 @@ public:
     if (!placement || !size)
       return op->emitError() << "E-SPMD-TYPE: " << local << " names an axis or symbol that is not known here";
     const placement::DimSplit &splits = placement->dims[dim];
-    if (!local.isDynamicDim(dim)) {
+    if (!local.isDynamicDim(dim) && !splits.window) {
       writeEven(local.getDimSize(dim), splits);
       return success();
     }
-    length = writeSize(*size);
+    Value whole = writeSize(*size);
+    length = splits.window ? countSteps(*splits.window, whole) : whole;
     begin = number(0);
     for (const placement::Split &split : splits)
       cut(split);
+    if (splits.window)
+      readBySteps(*splits.window, whole);
     return success();
   }
 
@@ -72,6 +75,26 @@ private:
       total = compute<arith::AddIOp>(total, compute<arith::MulIOp>(value, number(coefficient)));
     }
     return total;
+  }
+
+  /// Both as in placement/Placement.h. The number of steps: no more than 0 where the dim is too short for one.
+  Value countSteps(const placement::Window &window, Value whole) {
+    Value room = compute<arith::AddIOp>(whole, number(window.low + window.high - window.reach + window.stride));
+    return compute<arith::DivSIOp>(compute<arith::MaxSIOp>(room, number(0)), number(window.stride));
+  }
+
+  /// From the steps of this rank to what they read.
+  void readBySteps(const placement::Window &window, Value whole) {
+    auto clip = [&](Value index) {
+      return compute<arith::MinSIOp>(compute<arith::MaxSIOp>(index, number(0)), whole);
+    };
+    Value stride = number(window.stride), last = compute<arith::AddIOp>(begin, length);
+    Value isEmpty = arith::CmpIOp::create(builder, location, arith::CmpIPredicate::eq, length, number(0));
+    begin = clip(compute<arith::SubIOp>(compute<arith::MulIOp>(begin, stride), number(window.low)));
+    Value end = compute<arith::AddIOp>(compute<arith::MulIOp>(last, stride),
+                                       number(window.reach - window.low - window.stride));
+    Value read = compute<arith::SubIOp>(clip(end), begin);
+    length = arith::SelectOp::create(builder, location, isEmpty, number(0), read);
   }
 
   /// The split rule of placement/Placement.h: balanced in whole units, the first parts one unit larger.

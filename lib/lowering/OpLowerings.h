@@ -58,9 +58,21 @@ mlir::Value contract(TensorBuilder &tensors, const Product &product, const Sizes
 /// softmax along the dim `dim` of a tensor of computed type.
 mlir::Value softmax(TensorBuilder &tensors, mlir::Value input, int64_t dim, const Sizes &sizes, mlir::Type element);
 
-/// `input` (stored type) inside a larger tensor of `value`.
-mlir::Value pad(TensorBuilder &tensors, mlir::Value input, mlir::Value value, llvm::ArrayRef<int64_t> low,
-                const Sizes &inputSizes, const Sizes &sizes);
+/// How result positions along a dim read an operand: `reach` elements from position * stride - low on; `high` is how far
+/// the last position may reach beyond the end of the whole value.
+struct WindowedDim {
+  int64_t stride = 1, low = 0, high = 0, reach = 1;
+};
+
+/// Where this rank's first result position begins to read along a dim, counted in its part of the operand; negative
+/// inside of the padding.
+mlir::OpFoldResult firstRead(TensorBuilder &tensors, mlir::RankedTensorType input, mlir::RankedTensorType result,
+                             int64_t dim, const WindowedDim &read);
+
+/// The operand's part inside of all that the result's part reads, `value` (stored type) being outside of the whole
+/// operand: so that position p of this rank reads from p * stride on. One entry of `reads` for each dim.
+mlir::Value padForReads(TensorBuilder &tensors, mlir::Value input, mlir::Value value, mlir::RankedTensorType inputType,
+                        mlir::RankedTensorType resultType, llvm::ArrayRef<WindowedDim> reads);
 
 } // namespace partita::lowering
 

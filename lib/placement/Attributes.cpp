@@ -47,6 +47,8 @@ static std::optional<std::vector<DimSplit>> toSplits(ArrayRef<plan::DimSplitAttr
         return std::nullopt;
       splits.push_back({*axis, split.getUnit()});
     }
+    if (plan::WindowAttr window = dim.getWindow())
+      splits.window = Window{window.getStride(), window.getLow(), window.getHigh(), window.getReach()};
     result.push_back(splits);
   }
   return result;
@@ -77,7 +79,10 @@ static SmallVector<plan::DimSplitAttr> toAttributes(MLIRContext *context, const 
     SmallVector<plan::SplitAttr> splits;
     for (const Split &split : dim)
       splits.push_back(plan::SplitAttr::get(context, mesh.axes[split.axis].name, split.unit));
-    result.push_back(plan::DimSplitAttr::get(context, splits));
+    plan::WindowAttr window;
+    if (dim.window)
+      window = plan::WindowAttr::get(context, dim.window->stride, dim.window->low, dim.window->high, dim.window->reach);
+    result.push_back(plan::DimSplitAttr::get(context, splits, window));
   }
   return result;
 }
@@ -122,6 +127,11 @@ std::vector<DimExpression> toDims(const ValueIndexing &indexing) {
     DimExpression dim;
     for (const DimTerm &term : expression)
       dim.terms.push_back({static_cast<int>(term.loop), term.coefficient});
+    if (expression.window) {
+      const WindowTerm &window = *expression.window;
+      dim.window = Window{window.stride, window.low, window.high, window.reach};
+      dim.extent = Extent(window.extent, window.symbolic);
+    }
     dims.push_back(dim);
   }
   return dims;

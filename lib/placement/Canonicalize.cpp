@@ -49,6 +49,15 @@ static int64_t smallestUnit(const std::vector<int64_t> &lengths, int64_t unit, i
 DimSplit canonicalize(const DimSplit &splits, const Extent &extent, const Mesh &mesh) {
   if (extent.bound <= 0)
     return {};
+  if (splits.window) {
+    DimSplit steps = splits;
+    steps.window.reset();
+    DimSplit cut = canonicalize(steps, Extent(countSteps(*splits.window, extent.bound), extent.symbolic), mesh);
+    // Not cut at all, the dim is kept whole.
+    if (!cut.empty())
+      cut.window = splits.window;
+    return cut;
+  }
   DimSplit kept;
   std::vector<int> concentrating;
   int64_t largest = extent.bound;

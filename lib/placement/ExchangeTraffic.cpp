@@ -30,7 +30,7 @@ struct Overlap {
 
 /// One dim: who owns what of each part that a reader may want.
 struct DimTable {
-  std::vector<Split> readerSplits;
+  DimSplit readerSplits;
   std::vector<std::vector<Overlap>> byReaderPart;
 };
 
@@ -54,7 +54,7 @@ struct Group {
 
 /// The parts in nested order, which is ascending order.
 static std::vector<Part> enumerateParts(int64_t length, const DimSplit &splits, const Group &group) {
-  std::vector<Part> parts{{{0, length}, 0}};
+  std::vector<Part> parts{{{0, splits.window ? countSteps(*splits.window, length) : length}, 0}};
   for (const Split &split : splits) {
     int64_t count = group.mesh.axes[split.axis].size;
     std::vector<Part> next;
@@ -67,6 +67,9 @@ static std::vector<Part> enumerateParts(int64_t length, const DimSplit &splits, 
       }
     parts = std::move(next);
   }
+  if (splits.window)
+    for (Part &part : parts)
+      part.interval = readBySteps(*splits.window, part.interval, length);
   return parts;
 }
 
@@ -140,6 +143,8 @@ std::optional<int64_t> exchangeElements(const std::vector<int64_t> &extents, con
                                         const Placement &to) {
   AxisMask moving = 0, cutByFrom = 0;
   for (std::size_t dim = 0; dim < extents.size(); ++dim) {
+    if (from.dims[dim].window)
+      return std::nullopt;
     moving |= movingAxes(from.dims[dim], to.dims[dim]);
     cutByFrom |= maskOf(from.dims[dim]);
   }
@@ -153,11 +158,15 @@ std::optional<int64_t> exchangeElements(const std::vector<int64_t> &extents, con
   std::vector<std::vector<DimTable>> choices;
   for (std::size_t dim = 0; dim < extents.size(); ++dim) {
     const DimSplit &source = from.dims[dim], &result = to.dims[dim];
-    auto common = std::mismatch(source.begin(), source.end(), result.begin(), result.end()).first - source.begin();
+    // Halos reach over the bounds of outer parts.
+    auto common =
+        result.window ? 0
+                      : std::mismatch(source.begin(), source.end(), result.begin(), result.end()).first - source.begin();
+    DimSplit wanted(result.begin() + common, result.end());
+    wanted.window = result.window;
     std::vector<DimTable> &tables = choices.emplace_back();
     for (int64_t length : localExtents(extents[dim], DimSplit(source.begin(), source.begin() + common), mesh))
-      tables.push_back(buildDimTable(length, DimSplit(source.begin() + common, source.end()),
-                                     DimSplit(result.begin() + common, result.end()), group));
+      tables.push_back(buildDimTable(length, DimSplit(source.begin() + common, source.end()), wanted, group));
   }
   int64_t busiest = 0;
   std::vector<std::size_t> chosen(extents.size());

@@ -78,12 +78,10 @@ static std::optional<std::map<int, DimSplit>> inferDim(const DimExpression &dim,
     walk.given[loop];
   }
   if (dim.window) {
-    // Only windows that tile the dim can be cut; the caller's check of the whole answer sees to the rest.
-    for (const Split &split : splits) {
-      if (split.unit % std::max<int64_t>(dim.window->stride, 1) != 0)
-        return std::nullopt;
-      walk.given[dim.terms[0].first].push_back({split.axis, split.unit / std::max<int64_t>(dim.window->stride, 1)});
-    }
+    if (dim.terms.size() != 1 || dim.window->stride < 1)
+      return std::nullopt;
+    for (const Split &split : splits)
+      walk.given[dim.terms[0].first].push_back({split.axis, std::max<int64_t>(split.unit / dim.window->stride, 1)});
     return walk.given;
   }
   Extent extent = extentOfDim(dim, loops);
@@ -100,6 +98,8 @@ static bool means(const PlacedView &view, const std::vector<Loop> &loops, const 
   if (!meant)
     return false;
   for (std::size_t dim = 0; dim < view.dims.size(); ++dim) {
+    if (view.dims[dim].window)
+      continue;
     Extent extent = extentOfDim(view.dims[dim], loops);
     if (canonicalize(meant->dims[dim], extent, mesh) != canonicalize(view.placement.dims[dim], extent, mesh))
       return false;

@@ -11,7 +11,7 @@ namespace partita::placement {
 
 Extent extentOfDim(const DimExpression &dim, const std::vector<Loop> &loops) {
   if (dim.window)
-    return dim.window->extent;
+    return dim.extent;
   Extent extent(dim.terms.empty() ? 0 : 1);
   for (const auto &[loop, coefficient] : dim.terms) {
     extent.bound *= loops[loop].extent.bound;
@@ -49,24 +49,24 @@ static bool fits(const LoopAssignment &assignment, const std::vector<Loop> &loop
   return assignment.size() == loops.size();
 }
 
-/// A windowed dim. Without overlap (the window is no larger than the stride) a cut of the loop is a cut of the dim.
-static std::optional<DimSplit> placementOfWindow(const DimExpression &dim, const Window &window,
-                                                 const std::vector<Loop> &loops, const LoopAssignment &assignment) {
-  int count = static_cast<int>(loops.size());
-  if (dim.terms.size() != 1 || dim.terms[0].first < 0 || dim.terms[0].first >= count || window.kernelLoop < 0 ||
-      window.kernelLoop >= count || !assignment[window.kernelLoop].empty())
+/// A windowed dim: the cuts of the loop of its steps. Without overlap, and if the last step leaves nothing over that
+/// would count as further units, they are plain cuts of the dim.
+static std::optional<DimSplit> placementOfWindow(const DimExpression &dim, const std::vector<Loop> &loops,
+                                                 const LoopAssignment &assignment) {
+  if (dim.terms.size() != 1 || dim.terms[0].first < 0 || dim.terms[0].first >= static_cast<int>(loops.size()) ||
+      dim.window->stride < 1 || dim.window->reach < 1)
     return std::nullopt;
-  const DimSplit &splits = assignment[dim.terms[0].first];
-  if (splits.empty())
-    return DimSplit{};
-  int64_t reach = (loops[window.kernelLoop].extent.bound - 1) * window.dilation + 1;
+  const Window &window = *dim.window;
+  DimSplit result = assignment[dim.terms[0].first];
+  if (result.empty())
+    return result;
   const Extent &steps = loops[dim.terms[0].first].extent;
-  // The last window must lie within the dim, and no rows may be left over that would count as further units.
-  bool tiles = window.padLow == 0 && reach <= window.stride && !steps.symbolic &&
-               window.extent > (steps.bound - 1) * window.stride && window.extent <= steps.bound * window.stride;
-  if (!tiles)
-    return std::nullopt;
-  DimSplit result = splits;
+  bool tiles = window.low == 0 && window.reach <= window.stride && !steps.symbolic &&
+               dim.extent.bound > (steps.bound - 1) * window.stride && dim.extent.bound <= steps.bound * window.stride;
+  if (!tiles) {
+    result.window = window;
+    return result;
+  }
   for (Split &split : result)
     split.unit = std::min(split.unit, std::max<int64_t>(steps.bound, 1)) * window.stride;
   return result;
@@ -77,7 +77,7 @@ std::optional<DimSplit> placementOfDim(const DimExpression &dim, const std::vect
   if (!fits(assignment, loops, mesh))
     return std::nullopt;
   if (dim.window)
-    return placementOfWindow(dim, *dim.window, loops, assignment);
+    return placementOfWindow(dim, loops, assignment);
   if (!isMixedRadix(dim, loops))
     return std::nullopt;
   DimSplit result;

@@ -32,7 +32,9 @@ std::optional<std::string> findError(const Placement &placement, std::size_t ran
     return "a placement of " + std::to_string(placement.dims.size()) + " dims for a value of rank " +
            std::to_string(rank);
   std::set<int> seen;
-  for (const DimSplit &splits : placement.dims)
+  for (const DimSplit &splits : placement.dims) {
+    if (splits.window && (splits.empty() || splits.window->stride < 1 || splits.window->reach < 1))
+      return "a dim is read through a window without cuts, or with a stride or reach below 1";
     for (const Split &split : splits) {
       if (std::optional<std::string> error = findAxisError(split.axis, mesh, seen))
         return error;
@@ -40,6 +42,7 @@ std::optional<std::string> findError(const Placement &placement, std::size_t ran
         return "axis '" + mesh.axes[split.axis].name + "' cuts in units of " + std::to_string(split.unit) +
                ", expected at least 1";
     }
+  }
   for (const auto &[axis, kind] : placement.partial) {
     if (std::optional<std::string> error = findAxisError(axis, mesh, seen))
       return error;
@@ -90,6 +93,9 @@ std::string toString(const Placement &placement, const Mesh &mesh) {
       if (splits[i].unit != 1)
         text += "@" + std::to_string(splits[i].unit);
     }
+    if (const std::optional<Window> &window = splits.window)
+      text += " (" + std::to_string(window->reach) + " by " + std::to_string(window->stride) + " pad " +
+              std::to_string(window->low) + ", " + std::to_string(window->high) + ")";
   }
   text += "]";
   // One group per kind, although a sound placement has at most one.
@@ -111,6 +117,9 @@ std::size_t hashOf(const Placement &placement) {
       combineHash(seed, static_cast<uint64_t>(split.axis));
       combineHash(seed, static_cast<uint64_t>(split.unit));
     }
+    if (const std::optional<Window> &window = splits.window)
+      for (int64_t number : {window->stride, window->low, window->high, window->reach})
+        combineHash(seed, static_cast<uint64_t>(number));
   }
   for (const auto &[axis, kind] : placement.partial)
     combineHash(seed, static_cast<uint64_t>(axis) * 8 + static_cast<uint64_t>(kind));

@@ -142,6 +142,10 @@ std::optional<std::vector<Region>> computeRegions(const std::vector<int64_t> &ex
   if (!target.placement.partial.empty())
     return fail("the target is partial: " + toString(target.placement, target.mesh) + "; reshard it afterwards");
 
+  for (const DimSplit &splits : source.placement.dims)
+    if (splits.window)
+      return fail("the source holds halos: " + toString(source.placement, source.mesh) + "; take the value without");
+
   Source prepared = prepare(extents, source);
   bool oneMesh = source.mesh == target.mesh;
   std::vector<Region> regions;

@@ -45,6 +45,7 @@ void SearchSpace::listStates(const SpaceOptions &options) {
     std::set<DimSplit> canonical;
     for (const DimSplit &sequence : listSequences(options.dims[dim], shape[dim]))
       canonical.insert(canonicalize(sequence, shape[dim], mesh));
+    canonical.insert(options.dims[dim].windowed.begin(), options.dims[dim].windowed.end());
     std::vector<State> &list = states.emplace_back();
     for (const DimSplit &splits : canonical)
       list.push_back({splits, {}, maskOf(splits), boundOfLocalExtent(shape[dim], splits, mesh), {}, {}});
@@ -67,7 +68,8 @@ void SearchSpace::linkStates() {
                   : std::includes(list[large].partial.begin(), list[large].partial.end(), list[small].partial.begin(),
                                   list[small].partial.end())) {
           list[small].gains.push_back({added, static_cast<int>(large)});
-          list[large].losses.push_back({added, static_cast<int>(small)});
+          if (!list[large].splits.window)
+            list[large].losses.push_back({added, static_cast<int>(small)});
         }
       }
   }

@@ -28,6 +28,8 @@ struct DimOptions {
   std::vector<int> concentrating;
   std::vector<Split> choices;
   std::vector<DimSplit> sequences;
+  /// Canonical forms that are read through a window, besides: what the question itself asks for.
+  std::vector<DimSplit> windowed = {};
 
   auto operator<=>(const DimOptions &) const = default;
 };

@@ -143,7 +143,17 @@ static SpaceOptions chooseCoarse(const Mesh &mesh, const Placement &from, const 
   return options;
 }
 
-SpaceOptions chooseOptions(const Shape &shape, const Mesh &mesh, const Placement &from, const Placement &to) {
+/// Takes out the dims that are read through a window, as if they were whole, and notes them.
+static Placement withoutWindows(Placement placement, std::vector<std::set<DimSplit>> &windowed) {
+  for (std::size_t dim = 0; dim < placement.dims.size(); ++dim)
+    if (placement.dims[dim].window) {
+      windowed[dim].insert(placement.dims[dim]);
+      placement.dims[dim] = {};
+    }
+  return placement;
+}
+
+static SpaceOptions choosePlain(const Shape &shape, const Mesh &mesh, const Placement &from, const Placement &to) {
   Separated source = separate(from, shape, mesh), result = separate(to, shape, mesh);
   AxisMask movable = chooseMovable(mesh, from, to, changingAxes(from, to, source, result));
   int count = std::popcount(movable);
@@ -169,6 +179,15 @@ SpaceOptions chooseOptions(const Shape &shape, const Mesh &mesh, const Placement
       else
         options.partial.emplace(axis, kind);
   options.partialChoices.assign(choices.begin(), choices.end());
+  return options;
+}
+
+SpaceOptions chooseOptions(const Shape &shape, const Mesh &mesh, const Placement &from, const Placement &to) {
+  std::vector<std::set<DimSplit>> windowed(shape.size());
+  Placement source = withoutWindows(from, windowed), result = withoutWindows(to, windowed);
+  SpaceOptions options = choosePlain(shape, mesh, source, result);
+  for (std::size_t dim = 0; dim < shape.size(); ++dim)
+    options.dims[dim].windowed.assign(windowed[dim].begin(), windowed[dim].end());
   return options;
 }
 

@@ -62,7 +62,7 @@ static void noteDim(Difference &difference, int dim, const DimSplit &from, const
   if (difference.cut < 0 && extends(from, to, extent, mesh)) {
     difference.cut = dim;
     difference.gained = maskOf(to) & ~maskOf(from);
-  } else if (difference.gathered < 0 && extends(to, from, extent, mesh)) {
+  } else if (difference.gathered < 0 && !from.window && extends(to, from, extent, mesh)) {
     difference.gathered = dim;
     difference.lost = maskOf(from) & ~maskOf(to);
   } else {

@@ -46,6 +46,9 @@ int64_t groupSizeOf(AxisMask mask, const Mesh &mesh) {
 }
 
 bool extends(const DimSplit &small, const DimSplit &large, const Extent &extent, const Mesh &mesh) {
+  // A part with its halo lies inside of the whole dim, but in general of no part of it.
+  if (small.window || large.window)
+    return !small.window && small.empty() && !large.empty();
   AxisMask had = maskOf(small);
   if (small.size() >= large.size() || (had & ~maskOf(large)) != 0)
     return false;
@@ -57,6 +60,8 @@ bool extends(const DimSplit &small, const DimSplit &large, const Extent &extent,
 }
 
 AxisMask movingAxes(const DimSplit &from, const DimSplit &to) {
+  if (from.window != to.window)
+    return maskOf(from) | maskOf(to);
   auto [left, right] = std::mismatch(from.begin(), from.end(), to.begin(), to.end());
   return maskOf(DimSplit(left, from.end())) | maskOf(DimSplit(right, to.end()));
 }

@@ -101,6 +101,8 @@ private:
     auto extentOf = [&](unsigned loop) { return op.loops[loop].extent.bound; };
     // From dims to loops: a unit is that of the outermost loop whose steps it is made of.
     forEachDim(op, [&](DimFacts &dim, const DimExpression &expression, bool) {
+      if (expression.window)
+        return;
       for (int64_t unit : std::set<int64_t>(dim.units))
         for (const DimTerm &term : expression)
           if (unit % term.coefficient == 0) {
@@ -110,6 +112,8 @@ private:
     });
     // From loops to dims: a step of an outer loop is a unit of the dim.
     forEachDim(op, [&](DimFacts &dim, const DimExpression &expression, bool) {
+      if (expression.window)
+        return;
       int64_t extent = expression.front().coefficient * extentOf(expression.front().loop);
       for (const DimTerm &term : expression) {
         if (expression.size() > 1 && op.nest.loops[term.loop].kind != LoopKind::whole)

@@ -17,6 +17,8 @@ static JsonValue toJson(ArrayRef<plan::DimSplitAttr> dims) {
     for (plan::SplitAttr split : dim.getSplits())
       splits.append(split.getUnit() == 1 ? split.getAxis().str()
                                          : split.getAxis().str() + ":" + std::to_string(split.getUnit()));
+    if (plan::WindowAttr window = dim.getWindow())
+      splits.append("window " + window.str());
     array.append(splits);
   }
   return array;

@@ -60,12 +60,42 @@ private:
     return builder.getDictionaryAttr(entries);
   }
 
+  /// A loop has no window.
+  void refuseWindows(JsonReader reader, MutableArrayRef<plan::DimSplitAttr> loops) {
+    if (llvm::any_of(loops, [](plan::DimSplitAttr loop) { return static_cast<bool>(loop.getWindow()); }))
+      reader.fail("a loop is not read through a window");
+    for (plan::DimSplitAttr &loop : loops)
+      loop = plan::DimSplitAttr::get(context, loop.getSplits());
+  }
+
+  /// "window 3 by 1 pad 1, 1", as the attribute is printed.
+  plan::WindowAttr readWindow(JsonReader entry, StringRef text) {
+    SmallVector<StringRef> words;
+    text.split(words, ' ', -1, false);
+    int64_t reach, stride, low, high;
+    bool understood = words.size() == 7 && words[2] == "by" && words[4] == "pad" && words[5].consume_back(",") &&
+                      !words[1].getAsInteger(10, reach) && !words[3].getAsInteger(10, stride) &&
+                      !words[5].getAsInteger(10, low) && !words[6].getAsInteger(10, high);
+    ScopedDiagnosticHandler quiet(context, [](Diagnostic &) { return success(); });
+    if (understood)
+      if (auto window = plan::WindowAttr::getChecked([&] { return mlir::emitError(module.getLoc()); }, context, stride,
+                                                     low, high, reach))
+        return window;
+    entry.fail("expected window REACH by STRIDE pad LOW, HIGH");
+    return {};
+  }
+
   SmallVector<plan::DimSplitAttr> readDims(JsonReader reader) {
     SmallVector<plan::DimSplitAttr> dims;
     for (JsonReader dim : reader.elements()) {
       SmallVector<plan::SplitAttr> splits;
+      plan::WindowAttr window;
       for (JsonReader entry : dim.elements()) {
         std::string text = entry.asString();
+        if (StringRef(text).starts_with("window ")) {
+          window = readWindow(entry, text);
+          continue;
+        }
         auto [axis, unitText] = StringRef(text).rsplit(':');
         int64_t unit = 1;
         if (!unitText.empty() && (unitText.getAsInteger(10, unit) || unit < 1))
@@ -75,7 +105,9 @@ private:
         else
           splits.push_back(plan::SplitAttr::get(context, axis, std::max<int64_t>(unit, 1)));
       }
-      dims.push_back(plan::DimSplitAttr::get(context, splits));
+      if (window && splits.empty())
+        dim.fail("a window needs axes that split its steps");
+      dims.push_back(plan::DimSplitAttr::get(context, splits, splits.empty() ? plan::WindowAttr() : window));
     }
     return dims;
   }
@@ -183,6 +215,7 @@ private:
       auto add = [&](StringRef name, Attribute value) { attributes.push_back(builder.getNamedAttr(name, value)); };
       add(plan::kStageAttr, FlatSymbolRefAttr::get(context, entry.field("stage").asString()));
       SmallVector<plan::DimSplitAttr> loops = readDims(entry.field("loops"));
+      refuseWindows(entry, loops);
       add(plan::kLoopsAttr, plan::LoopsAttr::get(context, loops));
       // A person may leave reshards out: they are completed.
       if (JsonReader reshards = entry.optionalField("reshards"); reshards.exists())

@@ -34,7 +34,7 @@ static std::string spellLoops(Operation *op) {
 static std::string spell(plan::PlacementAttr placement) {
   std::vector<std::string> dims;
   for (plan::DimSplitAttr dim : placement.getDims())
-    dims.push_back(dim.getSplits().empty() ? "_" : spell(dim.getSplits()));
+    dims.push_back(dim.getSplits().empty() ? "_" : spell(dim.getSplits()) + (dim.getWindow() ? " with halo" : ""));
   std::string text = "[" + llvm::join(dims, " | ") + "]";
   for (plan::PartialAttr entry : placement.getPartial())
     text += " " + plan::stringifyPartialKind(entry.getKind()).str() + "(" + entry.getAxis().str() + ")";

@@ -17,6 +17,17 @@ Interval splitInterval(Interval interval, int64_t unit, int64_t parts, int64_t i
   return {interval.begin + std::min(first * unit, length), interval.begin + std::min(last * unit, length)};
 }
 
+int64_t windowSteps(const Window &window, int64_t extent) {
+  int64_t room = extent + window.low + window.high - window.reach;
+  return room < 0 ? 0 : room / window.stride + 1;
+}
+
+Interval windowInterval(const Window &window, Interval steps, int64_t extent) {
+  int64_t begin = std::clamp<int64_t>(steps.begin * window.stride - window.low, 0, extent);
+  int64_t end = std::clamp<int64_t>((steps.end - 1) * window.stride - window.low + window.reach, 0, extent);
+  return {begin, steps.length() > 0 ? std::max(begin, end) : begin};
+}
+
 int64_t evaluateExtent(const Extent &extent, const int64_t *symbols) {
   int64_t value = extent.constant;
   for (size_t i = 0; i < extent.coefficients.size(); ++i)
@@ -35,9 +46,17 @@ Box globalBox(const Layout &layout, const int64_t *symbols) {
 
 Box localBox(const Layout &layout, const std::vector<Axis> &axes, const int64_t *coordinates, const int64_t *symbols) {
   Box box = globalBox(layout, symbols);
-  for (size_t d = 0; d < box.size(); ++d)
-    for (const Split &split : layout.dimensions[d].splits)
+  for (size_t d = 0; d < box.size(); ++d) {
+    const Dimension &dimension = layout.dimensions[d];
+    int64_t extent = box[d].length();
+    bool isRead = dimension.window.stride > 0;
+    if (isRead)
+      box[d] = {0, windowSteps(dimension.window, extent)};
+    for (const Split &split : dimension.splits)
       box[d] = splitInterval(box[d], split.unit, axes[split.axis].size, coordinates[split.axis]);
+    if (isRead)
+      box[d] = windowInterval(dimension.window, box[d], extent);
+  }
   return box;
 }
 

@@ -123,7 +123,9 @@ std::vector<int64_t> collectiveGroup(const Stage &stage, const Layout &from, con
   // A split that both layouts share, as the first splits of the same dimension, moves nothing.
   for (size_t d = 0; d < from.dimensions.size(); ++d) {
     const std::vector<Split> &before = from.dimensions[d].splits, &after = to.dimensions[d].splits;
-    for (size_t s = 0; s < std::min(before.size(), after.size()); ++s) {
+    // Halos reach into the parts of others along every axis.
+    bool sameWindow = from.dimensions[d].window == to.dimensions[d].window;
+    for (size_t s = 0; sameWindow && s < std::min(before.size(), after.size()); ++s) {
       if (before[s].axis != after[s].axis || before[s].unit != after[s].unit)
         break;
       roles[before[s].axis] = AxisRole::fixed;

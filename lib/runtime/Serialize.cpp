@@ -12,14 +12,19 @@ namespace partita::runtime {
 namespace {
 
 constexpr char magic[8] = {'P', 'A', 'R', 'T', 'I', 'T', 'A', '\n'};
-constexpr int64_t formatVersion = 1;
+constexpr int64_t formatVersion = 2;
 
 template <typename A> void describe(A &archive, Symbol &symbol) {
   archive(symbol.name, symbol.minimum, symbol.maximum);
 }
 template <typename A> void describe(A &archive, Extent &extent) { archive(extent.constant, extent.coefficients); }
 template <typename A> void describe(A &archive, Split &split) { archive(split.axis, split.unit); }
-template <typename A> void describe(A &archive, Dimension &dimension) { archive(dimension.extent, dimension.splits); }
+template <typename A> void describe(A &archive, Window &window) {
+  archive(window.stride, window.low, window.high, window.reach);
+}
+template <typename A> void describe(A &archive, Dimension &dimension) {
+  archive(dimension.extent, dimension.splits, dimension.window);
+}
 template <typename A> void describe(A &archive, PartialAxis &partial) {
   archive(partial.axis);
   archive.enumeration(partial.kind, ReductionKind::logicalOr);

@@ -89,6 +89,12 @@ private:
     return result;
   }
 
+  static bool isWindow(const Window &window) {
+    auto isSmall = [](int64_t number) { return number >= -largestExtent && number <= largestExtent; };
+    return window.stride >= 1 && window.reach >= 1 && isSmall(window.stride) && isSmall(window.reach) &&
+           isSmall(window.low) && isSmall(window.high);
+  }
+
   // Bytes of the largest local box: by the split rule that of the first parts, at the upper bounds.
   bool checkLayout(const Layout &layout, const Stage &stage, const std::string &what, uint64_t &bytes) {
     std::set<int64_t> used;
@@ -96,13 +102,23 @@ private:
     for (const Dimension &dimension : layout.dimensions) {
       if (!require(isExtent(dimension.extent), what + " has an extent out of range"))
         return false;
+      const Window &window = dimension.window;
       Interval interval{0, highest(dimension.extent).constant};
+      int64_t whole = interval.length();
+      if (window.stride != 0) {
+        if (!require(isWindow(window) && !dimension.splits.empty(), what + " has an invalid window"))
+          return false;
+        interval = {0, windowSteps(window, whole)};
+      }
       for (const Split &split : dimension.splits) {
         if (!require(inRange(split.axis, stage.axes.size()) && split.unit >= 1 && used.insert(split.axis).second,
                      what + " has an invalid split"))
           return false;
         interval = splitInterval(interval, split.unit, stage.axes[split.axis].size, 0);
       }
+      // The first parts have the most steps; one whose ends both lie inside reads the most.
+      if (window.stride != 0 && interval.length() > 0)
+        interval = {0, std::min(whole, (interval.length() - 1) * window.stride + window.reach)};
       product *= interval.length();
       if (!require(product <= largestExtent, what + " is too large"))
         return false;

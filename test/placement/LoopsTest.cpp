@@ -221,21 +221,27 @@ TEST(LoopsTest, SymbolicLoopsMayOnlyBeOutermost) {
   EXPECT_EQ(inferAssignment(loops, {{{good}, Placement{{{{0, 32}}}, {}}}}, mesh), std::nullopt);
 }
 
-TEST(LoopsTest, WindowsWithoutOverlapAreCut) {
+TEST(LoopsTest, WindowsAreCutAsTheirSteps) {
   Mesh mesh = meshOf({2});
-  // Patches of 16 rows, 14 of them, as in a vision transformer; a kernel of 3 rows needs its neighbours' rows.
-  std::vector<Loop> loops{{14, std::nullopt}, {16, PartialKind::sum}, {3, PartialKind::sum}};
-  DimExpression patches{{{0, 1}}, Window{16, 1, 1, 0, 224}}, overlapping{{{0, 1}}, Window{1, 2, 1, 1, 14}};
-  LoopAssignment rows{{{0, 1}}, {}, {}}, kernel{{}, {{0, 1}}, {}}, nothing{{}, {}, {}};
+  // Patches of 16 rows, 14 of them, as in a vision transformer, are cut like the rows; a kernel of 3 rows needs rows of
+  // its neighbours.
+  std::vector<Loop> loops{{14, std::nullopt}};
+  DimExpression patches{{{0, 1}}, Window{16, 0, 0, 16}, 224}, overlapping{{{0, 1}}, Window{1, 1, 1, 3}, 14};
+  LoopAssignment rows{{{0, 1}}}, nothing{{}};
+  DimSplit halo{{0, 1}};
+  halo.window = Window{1, 1, 1, 3};
   EXPECT_EQ(placementOfDim(patches, loops, rows, mesh), (DimSplit{{0, 16}}));
-  EXPECT_EQ(placementOfDim(patches, loops, kernel, mesh), std::nullopt);
-  EXPECT_EQ(placementOfDim(overlapping, loops, rows, mesh), std::nullopt);
+  EXPECT_EQ(placementOfDim(overlapping, loops, rows, mesh), halo);
   EXPECT_EQ(placementOfDim(overlapping, loops, nothing, mesh), DimSplit{});
   EXPECT_EQ(inferAssignment(loops, {{{patches}, Placement{{{{0, 16}}}, {}}}}, mesh), rows);
-  EXPECT_EQ(inferAssignment(loops, {{{overlapping}, Placement{{{{0, 1}}}, {}}}}, mesh), std::nullopt);
-  // 13 rows would be left over behind the last window: another count of units.
-  DimExpression longer{{{0, 1}}, Window{16, 1, 1, 0, 237}};
-  EXPECT_EQ(placementOfDim(longer, loops, rows, mesh), std::nullopt);
+  // Values are kept without halos; their cuts say how the steps are cut.
+  EXPECT_EQ(inferAssignment(loops, {{{overlapping}, Placement{{{{0, 1}}}, {}}}}, mesh), rows);
+  // 13 rows would be left over behind the last window: another count of units, so no plain cut.
+  DimExpression longer{{{0, 1}}, Window{16, 0, 0, 16}, 237};
+  halo.window = Window{16, 0, 0, 16};
+  EXPECT_EQ(placementOfDim(longer, loops, rows, mesh), halo);
+  DimExpression wrong{{{0, 1}}, Window{0, 1, 1, 3}, 14};
+  EXPECT_EQ(placementOfDim(wrong, loops, rows, mesh), std::nullopt);
 }
 
 TEST(LoopsTest, MicroBatchesAreACutOfTheBatchLoop) {

@@ -5,7 +5,8 @@
 //
 // Definition: along one dim a value occupies [0, n). Each split (axis of size p, unit), outermost first, cuts the
 // current interval of m elements into u = ceil(m / unit) units; the first u mod p parts get floor(u/p) + 1 units, the
-// others floor(u/p); the last unit may be short. The rank's coordinate on the axis picks the part.
+// others floor(u/p); the last unit may be short. The rank's coordinate on the axis picks the part. Of a dim read through a
+// window the positions of the window are cut so, and a part is what its positions read of [0, n).
 //
 // Example: 7 rows over an axis of 3 give the boxes [0,3), [3,5), [5,7); with unit 2: [0,4), [4,6), [6,7).
 #ifndef PARTITA_INTERPRETER_SCOPE_H
@@ -28,6 +29,10 @@ struct Interval {
 
 /// Part `part` of `parts` of an interval, balanced in units of `unit` elements. parts and unit are positive.
 Interval cutInterval(Interval whole, int64_t parts, int64_t unit, int64_t part);
+
+/// How often a window fits into a dim, and which of its elements the positions of an interval read.
+int64_t countPositions(plan::WindowAttr window, int64_t extent);
+Interval readPositions(plan::WindowAttr window, Interval positions, int64_t extent);
 
 /// One rank's box of a whole value.
 struct Box {

@@ -32,30 +32,20 @@ struct Loop {
   auto operator<=>(const Loop &) const = default;
 };
 
-/// A dim read through a window: index = loop * stride + kernel * dilation - padLow, `loop` being the only
-/// term of the expression (its coefficient is ignored). `extent` is the extent of the tensor dim.
-struct Window {
-  int64_t stride = 1;
-  int kernelLoop = 0;
-  int64_t dilation = 1;
-  int64_t padLow = 0;
-  int64_t extent = 0;
-
-  auto operator<=>(const Window &) const = default;
-};
-
 /// A tensor dim as sum of coefficient * loop, largest coefficient first, mixed radix: a coefficient is the product of
 /// the extents of the loops after it. No terms: no loop walks the dim, every iteration sees all of it.
+/// With a window the only term is the loop of its steps (output positions), and `extent` is that of the dim.
 struct DimExpression {
   std::vector<std::pair<int, int64_t>> terms;
   std::optional<Window> window;
+  Extent extent = {};
 
   auto operator<=>(const DimExpression &) const = default;
 };
 
 /// The cuts of a dim that the assignment means. Nothing if the indices of some rank would not be one interval: an inner
-/// loop is cut although a loop outside it has more than one local iteration; the expression is not mixed radix; or
-/// a window would need rows of a neighbour.
+/// loop is cut although a loop outside it has more than one local iteration; or the expression is not mixed radix. A
+/// window whose steps do not overlap and leave nothing over means plain cuts in units of its stride.
 std::optional<DimSplit> placementOfDim(const DimExpression &dim, const std::vector<Loop> &loops,
                                        const LoopAssignment &assignment, const Mesh &mesh);
 
@@ -77,7 +67,8 @@ struct PlacedView {
 };
 
 /// The opposite: the loop cuts that mean exactly these placements (canonical forms are compared; partial axes are
-/// ignored). Loops that walk no view are whole. Nothing if two views disagree or no assignment means them.
+/// ignored). A dim that is read through a window only says over which axes its steps are cut, because values are kept
+/// without halos. Loops that walk no view are whole. Nothing if two views disagree or no assignment means them.
 std::optional<LoopAssignment> inferAssignment(const std::vector<Loop> &loops, const std::vector<PlacedView> &views,
                                               const Mesh &mesh);
 

@@ -30,6 +30,11 @@
 // Two key-value heads on 8 = 2 x 4 devices are split over the axis of 2 and replicated over the axis of 4.
 // A micro-batch is a split of the batch dim over an axis of kind `time`: nothing else is special about it.
 //
+// HALOS. What an op reads through a window (convolution, pooling, slices, padding) is cut as its output is: the cuts
+// deal out the window's steps, a part is the image of its steps, clipped to the dim. With 7 rows, a kernel of 3 padded
+// by 1 at stride 1 over x: steps [0,4) and [4,7) read rows [0,5) and [3,7). Such parts overlap, so they are only ever
+// asked for: a slice of the whole, a step that gives them out, or an exchange makes them, and no step starts from them.
+//
 // LAWS (each is a property test in test/placement).
 //   L1 Partition. For fixed coordinates of all other axes the parts of one split are disjoint intervals in
 //      coordinate order, and their union is the interval that was cut.
@@ -68,8 +73,27 @@ struct Split {
   auto operator<=>(const Split &) const = default;
 };
 
-/// All cuts of one dim, outermost first. Empty: the dim is whole everywhere.
-using DimSplit = std::vector<Split>;
+/// A dim read through a window: step s of another dim (an op's output positions) reads the elements
+/// [s * stride - low, s * stride - low + reach), of which those outside of the dim do not exist. `high` is how far the
+/// last window may reach beyond the end; a negative low or high leaves elements unread. stride and reach are >= 1.
+/// Example: a kernel of 3 with dilation 2 and padding 1, 1 at stride 2 is {2, 1, 1, 5}.
+struct Window {
+  int64_t stride = 1;
+  int64_t low = 0;
+  int64_t high = 0;
+  int64_t reach = 1;
+
+  auto operator<=>(const Window &) const = default;
+};
+
+/// All cuts of one dim, outermost first. Empty: the dim is whole everywhere. With a window the cuts deal out its steps,
+/// and a part of the dim is what the part's steps read: parts overlap (halos) or leave gaps.
+struct DimSplit : std::vector<Split> {
+  using std::vector<Split>::vector;
+  std::optional<Window> window;
+
+  auto operator<=>(const DimSplit &) const = default;
+};
 
 /// How the contributions of a partial value are combined.
 enum class PartialKind { sum, max, min, logicalAnd, logicalOr };
@@ -108,6 +132,12 @@ using Shape = std::vector<Extent>;
 
 //===--- Local extents ----------------------------------------------------===//
 
+/// Number of steps of a window over a dim: (extent + low + high - reach) / stride + 1, or 0.
+int64_t countSteps(const Window &window, int64_t extent);
+
+/// What the steps read of a dim; empty if there are no steps or all that they read lies outside.
+Interval readBySteps(const Window &window, const Interval &steps, int64_t extent);
+
 /// Part `part` of `parts` of an interval of `length` elements, relative to its begin (the rule of the essay).
 Interval partOf(int64_t length, int64_t unit, int64_t parts, int64_t part);
 
@@ -124,14 +154,15 @@ int64_t elementCount(const Box &box);
 /// The common part of two boxes of equal rank; empty intervals have begin == end.
 Box intersect(const Box &left, const Box &right);
 
-/// Largest local extent over all coordinates and, for a symbolic dim, all extents up to the bound (L2, L3).
+/// Largest local extent over all coordinates and, for a symbolic dim, all extents up to the bound (L2, L3). Of a
+/// symbolic dim read through a window an upper bound of it: that of a part that touches no end.
 int64_t boundOfLocalExtent(const Extent &extent, const DimSplit &splits, const Mesh &mesh);
 
 /// Largest number of local elements: the product of the dims' bounds.
 int64_t boundOfLocalElements(const Shape &shape, const Placement &placement, const Mesh &mesh);
 
 /// The different local extents over all coordinates for this actual extent, ascending. Few: a cut makes at most
-/// three lengths of one.
+/// three lengths of one, and a window few more of each at the ends.
 std::vector<int64_t> localExtents(int64_t extent, const DimSplit &splits, const Mesh &mesh);
 
 /// True if all coordinates hold equally many elements: the local dim is static. A symbolic dim is even only if unsplit
@@ -144,7 +175,7 @@ bool isEven(const Extent &extent, const DimSplit &splits, const Mesh &mesh);
 Placement replicated(std::size_t rank);
 
 /// What is wrong with the placement on this mesh, or nothing. Rules: P1 one entry per dim; P2 axes exist; P3 an axis is
-/// named once; P4 units >= 1; P5 one partial kind (L7).
+/// named once; P4 units >= 1; P5 one partial kind (L7); P6 a window has cuts, a stride and a reach >= 1.
 std::optional<std::string> findError(const Placement &placement, std::size_t rank, const Mesh &mesh);
 
 /// The unique smallest equivalent (L6). For a symbolic dim equivalence is meant for every extent up to the bound, so
@@ -156,7 +187,8 @@ DimSplit canonicalize(const DimSplit &splits, const Extent &extent, const Mesh &
 /// The same placement, with its partial axes replicated.
 Placement withoutPartial(Placement placement);
 
-/// "[data tensor@64, _] sum(expert)": dims in order, cuts outermost first, "@unit" where it is not 1.
+/// "[data tensor@64, _] sum(expert)": dims in order, cuts outermost first, "@unit" where it is not 1; with a window
+/// "x (3 by 1 pad 1, 1)": reach, stride, low and high.
 std::string toString(const Placement &placement, const Mesh &mesh);
 std::string toString(PartialKind kind);
 std::optional<PartialKind> parsePartialKind(const std::string &text);

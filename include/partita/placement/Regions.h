@@ -36,8 +36,8 @@ struct Side {
 /// For every target rank, boxes that cover its local box exactly once, ordered by target, then by box. `extents` are
 /// the actual extents. Among the ranks that hold a box, its reader itself is taken if it is one (same device); else, on
 /// one mesh, the rank that has the reader's coordinates on all axes the source does not cut; else the readers of
-/// one box in ascending order take its holders in turn. Nothing, and `error` set, if the source is partial or
-/// does not hold all that is needed (time axes).
+/// one box in ascending order take its holders in turn. Nothing, and `error` set, if the source is partial, is
+/// read through a window, or does not hold all that is needed (time axes).
 std::optional<std::vector<Region>> computeRegions(const std::vector<int64_t> &extents, const Side &source,
                                                   const Side &target, std::string *error = nullptr);
 

@@ -18,6 +18,8 @@
 //   allToAll       innermost cuts of one dim become the innermost cuts of another dim
 //   exchange       any placement without partial axes becomes any other: every rank asks for the boxes it lacks
 //                  (Regions.h). At each time coordinate the ranks together must hold what they need then.
+// Cuts with a window count as innermost cuts of a whole dim where they are a step's result. They are never what a step
+// changes: a value that is read with halos is kept without them as well.
 // Several axes may go in one step (one group of ranks); their AxisKind is the same. Placements are compared in
 // canonical form, and a concentrating cut counts as innermost wherever it stands (it commutes).
 //

@@ -26,6 +26,10 @@ using Box = std::vector<Interval>;
 /// The part `index` of `parts` of the interval, by the split rule of Image.h.
 Interval splitInterval(Interval interval, int64_t unit, int64_t parts, int64_t index);
 
+/// The number of steps of a window over so many elements, and the elements that some of them read.
+int64_t windowSteps(const Window &window, int64_t extent);
+Interval windowInterval(const Window &window, Interval steps, int64_t extent);
+
 /// The value of an extent for the given values of the symbols (one per symbol of the image).
 int64_t evaluateExtent(const Extent &extent, const int64_t *symbols);
 

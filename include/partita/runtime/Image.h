@@ -80,10 +80,22 @@ struct Split {
   int64_t unit = 1;
 };
 
-/// One dimension of a layout: its global extent and its splits, applied in order, each inside the last.
+/// A dimension read through a window (stride 0: it is not). Step s reads [s * stride - low, s * stride - low + reach),
+/// cut to the dimension; there are (extent + low + high - reach) / stride + 1 steps.
+struct Window {
+  int64_t stride = 0;
+  int64_t low = 0;
+  int64_t high = 0;
+  int64_t reach = 1;
+  bool operator==(const Window &) const = default;
+};
+
+/// One dimension of a layout: its global extent and its splits, applied in order, each inside the last. With a window
+/// the splits deal out its steps, and a part is what its steps read (halos included).
 struct Dimension {
   Extent extent;
   std::vector<Split> splits;
+  Window window = {};
 };
 
 /// The ranks along this axis hold summands (or maximands ...) of the value, not parts of it.

@@ -94,7 +94,11 @@ protected:
           splits.push_back(plan::SplitAttr::get(&context, axis, unit * term.coefficient));
         outerIsOne &= largestPart(nest.loops[term.loop].extent, assignment[term.loop], mesh) <= 1;
       }
-      dims.push_back(plan::DimSplitAttr::get(&context, splits));
+      // Read through a window, a part of the dim is what its part of the positions reads.
+      plan::WindowAttr window;
+      if (const std::optional<WindowTerm> &read = expression.window; read && !splits.empty())
+        window = plan::WindowAttr::get(&context, read->stride, read->low, read->high, read->reach);
+      dims.push_back(plan::DimSplitAttr::get(&context, splits, window));
     }
     return dims;
   }
@@ -267,6 +271,19 @@ TEST_F(EverySplitTest, UnsoundLoopNestsAreRefused) {
   LoopNest scalar;
   scalar.operands = {ValueIndexing{}};
   EXPECT_EQ(checkLoopNest(scalar, TypeRange(type), TypeRange()).rfind("SPLIT-1", 0), 0u);
+  // Windows: 6 elements with a kernel of 3 and stride 1 have 4 positions.
+  auto window = [&](WindowTerm term, int64_t positions) {
+    LoopNest nest;
+    nest.loops = {Loop::parallel(positions, "position")};
+    nest.operands = {ValueIndexing{readThroughWindow(0, term)}};
+    return checkLoopNest(nest, TypeRange(type), TypeRange());
+  };
+  EXPECT_EQ(window({1, 0, 0, 3, 6}, 4), "");
+  EXPECT_EQ(window({1, 1, 0, 3, 6}, 5), "");
+  EXPECT_EQ(window({1, 0, 0, 3, 6}, 5).rfind("SPLIT-5", 0), 0u);
+  EXPECT_EQ(window({1, 0, 0, 3, 7}, 5).rfind("SPLIT-5", 0), 0u);
+  EXPECT_EQ(window({0, 0, 0, 3, 6}, 4).rfind("SPLIT-5", 0), 0u);
+  EXPECT_EQ(window({1, 0, 0, 0, 6}, 7).rfind("SPLIT-5", 0), 0u);
 }
 
 TEST_F(EverySplitTest, OneLoop) {
@@ -376,6 +393,42 @@ TEST_F(EverySplitTest, WrongPlacementsAreCaught) {
   // Two heads of four: cut into eight single elements the parts are no heads any more.
   fails({R"(reshape "op" (%a0))", {"tensor<3x8xf32>"}, "tensor<3x2x4xf32>"}, 1, 1, /*forgetPartial=*/false,
         "E-BAD-INPUT");
+}
+
+/// A halo that is one element too small or lies one element off does not pass.
+TEST_F(EverySplitTest, WrongHalosAreCaught) {
+  OpCase entry{"convolution \"op\" (%a0, %a1) strides [1] padding [1, 1] dilations [1] groups 1",
+               {"tensor<1x2x9xf32>", "tensor<3x2x3xf32>"},
+               "tensor<1x3x9xf32>"};
+  for (WindowTerm wrong : {WindowTerm{1, 1, 0, 2}, WindowTerm{1, 0, 1, 2}, WindowTerm{1, 2, 0, 3}, WindowTerm{1, 0, 2, 3}}) {
+    auto subject = prepare(entry);
+    ASSERT_TRUE(subject);
+    subject->nest.operands[0][2].window = wrong;
+    plan::MeshAttr mesh = makeMesh({3});
+    Assignment assignment(subject->nest.loops.size());
+    assignment[3] = {{"a", 1}};
+    std::vector<Scope> ranks = listRanks(*subject, mesh);
+    SmallVector<Type> types;
+    for (auto [index, operand] : llvm::enumerate(subject->operands))
+      types.push_back(localType(cast<RankedTensorType>(subject->op->getOperand(index).getType()),
+                                *placeDims(subject->nest, subject->nest.operands[index], assignment, mesh), {}, ranks));
+    RankedTensorType resultType =
+        localType(cast<RankedTensorType>(subject->op->getResult(0).getType()),
+                  *placeDims(subject->nest, subject->nest.results[0], assignment, mesh), {}, ranks);
+    OwningOpRef<ModuleOp> scratch = ModuleOp::create(subject->op->getLoc());
+    Operation *local = buildLocal(*subject, types, resultType, *scratch);
+    bool caught = false;
+    for (const Scope &rank : ranks) {
+      SmallVector<Tensor> own;
+      for (auto [type, operand] : llvm::zip(types, subject->operands)) {
+        Box box = *rank.findBox(cast<RankedTensorType>(type));
+        own.push_back(cutBox(operand, box.offset, box.extent));
+      }
+      caught |= failed(evaluate(local, own, Context{{}, rank}));
+    }
+    EXPECT_TRUE(caught);
+    EXPECT_NE(diagnostics.find("E-BAD-INPUT"), std::string::npos) << diagnostics;
+  }
 }
 
 /// Partial operands where the nest says that partial values flow through.

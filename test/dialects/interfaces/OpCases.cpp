@@ -72,6 +72,15 @@ static void addMatrixWork(std::vector<OpCase> &cases) {
               "tensor<3x6x4xf32>");
   convolution("strides [1] padding [0, 0] dilations [1] groups 4", "tensor<1x4x5xf32>", "tensor<4x1x2xf32>",
               "tensor<1x4x4xf32>");
+  // Halos: strides on uneven parts, a kernel longer than a part, elements behind the last position, three dims.
+  convolution("strides [2, 1] padding [1, 0, 2, 1] dilations [1, 2] groups 1", "tensor<1x2x7x6xf32>",
+              "tensor<3x2x3x2xf32>", "tensor<1x3x3x7xf32>");
+  convolution("strides [1] padding [3, 3] dilations [3] groups 1", "tensor<1x1x9xf32>", "tensor<2x1x3xf32>",
+              "tensor<1x2x9xf32>");
+  convolution("strides [3] padding [0, 0] dilations [1] groups 2", "tensor<2x4x11xf32>", "tensor<4x2x2xf32>",
+              "tensor<2x4x4xf32>");
+  convolution("strides [1, 2, 1] padding [1, 1, 0, 1, 0, 0] dilations [1, 1, 1] groups 3", "tensor<1x3x4x5x3xf32>",
+              "tensor<3x1x3x2x2xf32>", "tensor<1x3x4x3x2xf32>");
 }
 
 static void addMovement(std::vector<OpCase> &cases) {
@@ -92,6 +101,8 @@ static void addMovement(std::vector<OpCase> &cases) {
   cases.push_back({R"(transpose "op" (%a0) permutation [2, 0, 1])", {"tensor<3x4x5xf32>"}, "tensor<5x3x4xf32>"});
   cases.push_back({R"(slice "op" (%a0) starts [0, 1] strides [1, 2])", {"tensor<5x7xf32>"}, "tensor<5x3xf32>"});
   cases.push_back({R"(slice "op" (%a0) starts [0, 6] strides [1, -1])", {"tensor<5x7xf32>"}, "tensor<5x7xf32>"});
+  cases.push_back({R"(slice "op" (%a0) starts [2, 0] strides [1, 3])", {"tensor<9x11xf32>"}, "tensor<5x4xf32>"});
+  cases.push_back({R"(pad "op" (%a0, %a1) low [2, 0] high [5, 3])", {"tensor<4x3xf32>", "tensor<f32>"}, "tensor<11x6xf32>"});
   cases.push_back({R"(concat "op" (%a0, %a1) dim 1)", {"tensor<3x2xf32>", "tensor<3x4xf32>"}, "tensor<3x6xf32>"});
   cases.push_back(
       {R"(pad "op" (%a0, %a1) low [0, 1] high [0, 2])", {"tensor<5x2xf32>", "tensor<f32>"}, "tensor<5x5xf32>"});
@@ -171,6 +182,11 @@ static void addReductions(std::vector<OpCase> &cases) {
                          "(%a0) window [3, 2] strides [2, 1] padding [1, 1, 0, 1] dilations [1, 2]",
                      {"tensor<3x2x6x5xf32>"},
                      "tensor<3x2x3x4xf32>"});
+  for (const char *kind : {"sum", "max"})
+    cases.push_back({"window_reduce \"op\" " + std::string(kind) +
+                         "(%a0) window [5] strides [2] padding [2, 2] dilations [1]",
+                     {"tensor<1x2x9xf32>"},
+                     "tensor<1x2x5xf32>"});
 }
 
 static void addComposites(std::vector<OpCase> &cases) {
@@ -234,6 +250,21 @@ static void addSymbolic(std::vector<OpCase> &cases) {
     cases.push_back({R"(reduce "op" sum(%a0) dims [0])", {shape("?x3", "s0, 3")}, "tensor<3xf32>", 1, symbols});
     cases.push_back({R"(softmax "op" (%a0) dim 0)", {shape("?x3", "s0, 3")}, shape("?x3", "s0, 3"), 1, symbols});
     cases.push_back({R"(iota "op" dim 0)", {}, shape("?x3", "s0, 3"), 1, symbols});
+    cases.push_back({"convolution \"op\" (%a0, %a1) strides [1] padding [2, 1] dilations [2] groups 1",
+                     {shape("1x2x?", "1, 2, s0"), "tensor<3x2x2xf32>"},
+                     shape("1x3x?", "1, 3, s0 + 1"),
+                     1,
+                     symbols});
+    cases.push_back({"convolution \"op\" (%a0, %a1) strides [2] padding [1, 1] dilations [1] groups 1",
+                     {shape("?x2x7", "s0, 2, 7"), "tensor<3x2x3xf32>"},
+                     shape("?x3x4", "s0, 3, 4"),
+                     1,
+                     symbols});
+    cases.push_back({R"(pad "op" (%a0, %a1) low [2, 0] high [1, 1])",
+                     {shape("?x3", "s0, 3"), "tensor<f32>"},
+                     shape("?x4", "s0 + 3, 4"),
+                     1,
+                     symbols});
     cases.push_back(
         {R"(attention "op" (%a0, %a1, %a2) scale 0.5 causal true)",
          {shape("1x2x?x4", "1, 2, s0, 4"), shape("1x2x?x4", "1, 2, s0, 4"), shape("1x2x?x4", "1, 2, s0, 4")},
