@@ -82,11 +82,12 @@ private:
     return success();
   }
 
-  /// A slice may become a strided view, which a communication cannot read: all readers get a dense copy.
+  /// A slice, also under another shape, may become a strided view, which a communication cannot read: all readers get a
+  /// dense copy.
   void makeDense(Value value) {
     Value tensor = values.lookup(value);
-    while (auto cast = tensor.getDefiningOp<tensor::CastOp>())
-      tensor = cast.getSource();
+    while (isa_and_nonnull<tensor::CastOp, tensor::CollapseShapeOp, tensor::ExpandShapeOp>(tensor.getDefiningOp()))
+      tensor = tensor.getDefiningOp()->getOperand(0);
     if (!tensor.getDefiningOp<tensor::ExtractSliceOp>())
       return;
     Value copy = bufferization::AllocTensorOp::create(builder, value.getLoc(), getPlainType(value.getType()),

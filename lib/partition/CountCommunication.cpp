@@ -5,8 +5,6 @@ using namespace mlir;
 
 namespace partita::partition {
 
-namespace {
-/// Executions of each function per step: micro-batches for a stage's function, calls for a shared one.
 std::map<std::string, int64_t> countExecutions(ModuleOp module) {
   std::map<std::string, int64_t> executions;
   for (auto function : module.getOps<func::FuncOp>()) {
@@ -23,6 +21,7 @@ std::map<std::string, int64_t> countExecutions(ModuleOp module) {
   return executions;
 }
 
+namespace {
 void add(std::map<std::string, Traffic> &total, StringRef kind, int64_t times, int64_t bytes) {
   total[kind.str()].count += times;
   total[kind.str()].bytes += times * bytes;

@@ -25,6 +25,9 @@ mlir::FailureOr<unsigned> getStageIndex(mlir::Operation *op, const std::vector<S
 /// The mnemonic of the communication op of a step: "all_reduce", ...
 llvm::StringRef getStepOpName(placement::StepKind kind);
 
+/// Executions of each function per step: micro-batches for a stage's function, calls for a shared one.
+std::map<std::string, int64_t> countExecutions(mlir::ModuleOp module);
+
 /// Whether this op's tensors are placed: all ops of a planned body except the terminator.
 bool isPlanned(mlir::Operation &op);
 

@@ -8,6 +8,7 @@
 #include "partita/report/PlanText.h"
 #include "partita/support/Error.h"
 #include "partita/support/File.h"
+#include "llvm/Support/Format.h"
 
 using namespace mlir;
 
@@ -78,6 +79,10 @@ static JsonValue toJson(ModuleOp module, const PlannedModel &planned, const Exac
     plan.set("devices_used", result.devicesUsed);
     plan.set("devices_available", result.devicesAvailable);
   }
+  JsonValue work = JsonValue::makeObject();
+  for (auto [device, operations] : exact.work)
+    work.set(std::to_string(device), operations);
+  plan.set("flops_per_device", work);
   JsonValue decisions = report::writePlan(module);
   for (const JsonMember &member : decisions.members())
     if (member.name != "schema")
@@ -95,6 +100,11 @@ static void printFigures(const PlannedModel &planned, const ExactFigures &exact,
        << formatSeconds(Seconds{predicted.communicationSeconds}) << ", bubble "
        << formatSeconds(Seconds{predicted.bubbleSeconds}) << "; no plan is under "
        << formatSeconds(Seconds{predicted.lowerBoundSeconds}) << ")\n";
+  }
+  if (!exact.work.empty()) {
+    auto bySize = [](const auto &a, const auto &b) { return a.second < b.second; };
+    auto [least, most] = std::minmax_element(exact.work.begin(), exact.work.end(), bySize);
+    os << "work per device: " << llvm::format("%.4g to %.4g MFLOP\n", least->second * 1e-6, most->second * 1e-6);
   }
   os << "memory per device: " << formatBytes(Bytes{static_cast<int64_t>(exact.peakBytes())});
   for (const auto &[stage, use] : exact.memory)

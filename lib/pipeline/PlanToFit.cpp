@@ -19,6 +19,10 @@ uint64_t ExactFigures::peakBytes() const {
 FailureOr<ExactFigures> measureProgram(ModuleOp program) {
   ExactFigures figures;
   figures.communication = partition::countCommunication(program);
+  FailureOr<std::map<int64_t, double>> work = partition::countWork(program);
+  if (failed(work))
+    return failure();
+  figures.work = std::move(*work);
   if (failed(lowering::assignBuffers(program, &figures.memory)))
     return failure();
   for (auto stage : program.getOps<plan::StageOp>())

@@ -22,6 +22,8 @@ struct ExactFigures {
   std::map<std::string, partition::Traffic> communication;
   std::map<std::string, lowering::ArenaUse> memory;
   std::map<int64_t, uint64_t> bytesOfDevice;
+  /// Arithmetic operations of a step, by device.
+  std::map<int64_t, double> work;
 
   /// Of the fullest device; a device in several stages has one arena for each.
   uint64_t peakBytes() const;

@@ -131,7 +131,8 @@ bool OptionTable::satisfiesPins(const OpInfo &op, const LoopAssignment &loops) c
   for (int pin : op.pins)
     for (const auto &[label, axes] : problem.pins[pin].loops)
       for (auto [loop, splits] : llvm::enumerate(loops)) {
-        if (op.nest.loops[loop].label != label)
+        // A loop of one iteration is never split, so nothing can be asked of it.
+        if (op.nest.loops[loop].label != label || (op.nest.loops[loop].extent <= 1 && !op.nest.loops[loop].symbolic))
           continue;
         std::vector<std::string> names;
         for (const placement::Split &split : splits)

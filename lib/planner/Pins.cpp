@@ -38,22 +38,32 @@ static FailureOr<Pin> parsePin(PlanningProblem &problem, const std::string &text
   return pin;
 }
 
-/// Each loop a pin names exists in the op and can be split; else the reason is said.
+static const Loop *findLoop(const OpInfo &op, StringRef label) {
+  auto found = llvm::find_if(op.nest.loops, [&](const Loop &loop) { return loop.label == label; });
+  return found == op.nest.loops.end() ? nullptr : found;
+}
+
+/// Whether an op has all loops that a pin names: a glob may match ops of several kinds.
+static bool hasLoops(const Pin &pin, const OpInfo &op) {
+  return llvm::all_of(pin.loops, [&](const auto &entry) { return findLoop(op, entry.first); });
+}
+
+static LogicalResult reportMissingLoop(const Pin &pin, const OpInfo &op) {
+  auto missing = llvm::find_if(pin.loops, [&](const auto &entry) { return !findLoop(op, entry.first); });
+  InFlightDiagnostic diagnostic = op.op->emitError();
+  diagnostic << "E-INFEASIBLE-PIN: '" << pin.text << "': '" << op.name << "' has no loop '" << missing->first
+             << "'; it has";
+  for (const Loop &other : op.nest.loops)
+    diagnostic << " '" << other.label << "'";
+  return diagnostic;
+}
+
+/// Each loop a pin names can be split; else the reason is said.
 static LogicalResult checkPin(const Pin &pin, const OpInfo &op) {
-  for (const auto &[label, axes] : pin.loops) {
-    const Loop *loop =
-        llvm::find_if(op.nest.loops, [&, &label = label](const Loop &loop) { return loop.label == label; });
-    if (loop == op.nest.loops.end()) {
-      InFlightDiagnostic diagnostic = op.op->emitError();
-      diagnostic << "E-INFEASIBLE-PIN: '" << pin.text << "': '" << op.name << "' has no loop '" << label << "'; it has";
-      for (const Loop &other : op.nest.loops)
-        diagnostic << " '" << other.label << "'";
-      return diagnostic;
-    }
-    if (loop->kind == LoopKind::whole && !axes.empty())
+  for (const auto &[label, axes] : pin.loops)
+    if (const Loop *loop = findLoop(op, label); loop->kind == LoopKind::whole && !axes.empty())
       return op.op->emitError() << "E-INFEASIBLE-PIN: '" << pin.text << "': loop '" << label << "' of '" << op.name
                                 << "' cannot be split: " << loop->reason;
-  }
   return success();
 }
 
@@ -67,12 +77,16 @@ LogicalResult readPins(PlanningProblem &problem) {
       return problem.function.emitError()
              << "E-PIN: '" << pin->glob << "' is no glob: " << llvm::toString(glob.takeError());
     std::vector<std::string> names;
-    bool matched = false;
+    const OpInfo *matched = nullptr;
+    bool applied = false;
     for (OpInfo &op : problem.ops) {
       names.push_back(op.name);
       if (!glob->match(op.name))
         continue;
-      matched = true;
+      matched = matched ? matched : &op;
+      if (!hasLoops(*pin, op))
+        continue;
+      applied = true;
       if (failed(checkPin(*pin, op)))
         return failure();
       op.pins.push_back(problem.pins.size());
@@ -84,6 +98,8 @@ LogicalResult readPins(PlanningProblem &problem) {
         diagnostic.attachNote() << "there is '" << name << "'";
       return diagnostic;
     }
+    if (!applied)
+      return reportMissingLoop(*pin, *matched);
     problem.pins.push_back(std::move(*pin));
   }
   return success();

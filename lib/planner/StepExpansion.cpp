@@ -347,13 +347,17 @@ void StepExpansion::expand(const State &state, int firstNumber, LayerBuilder &bu
   }
 }
 
-/// Whole placements that a value may be sent or handed out in.
+/// Placements without partial axes or halos that a value may be sent or handed out in.
 std::vector<PlacementId> StepExpansion::findTargets(int value, CopiesId copies) {
   const Sequence &sequence = tables.sequence;
   PlacementSpace &values = spaceOf(value);
+  auto hasHalo = [&](PlacementId id) {
+    return llvm::any_of(values.at(id).dims, [](const placement::DimSplit &dim) { return dim.window.has_value(); });
+  };
   std::set<PlacementId> targets;
   for (PlacementId copy : tables.copies.at(copies))
-    targets.insert(values.withoutPartial(copy));
+    if (!hasHalo(copy))
+      targets.insert(values.withoutPartial(copy));
   if (step.kind == StepKind::transfer)
     for (const Step &other : sequence.steps)
       if (other.kind == StepKind::compute && llvm::is_contained(other.results, value))
@@ -390,20 +394,24 @@ std::vector<Way> StepExpansion::findTransfers(const Context &copies) {
   return ways;
 }
 
-/// A value leaves in the placement that costs least; of equal ones the smallest. An argument that nobody reads is
-/// handed out as it came.
+/// A value leaves in the placement that costs least; of equal ones the smallest. An argument that nobody reads, or
+/// only with halos, is handed out from a whole copy of its own.
 std::vector<Way> StepExpansion::findSettlings(const Context &copies) {
   int value = step.operands[0];
   PlacementSpace &values = spaceOf(value);
   Way way;
   way.copies = copies;
-  if (auto slot = slotOf.find(value); slot == slotOf.end()) {
+  auto slot = slotOf.find(value);
+  std::vector<PlacementId> targets;
+  if (slot != slotOf.end())
+    targets = findTargets(value, copies[slot->second]);
+  if (targets.empty()) {
     way.option = values.intern(placement::replicated(infoOf(value).shape.size()));
     way.sources = {static_cast<PlacementId>(way.option)};
     way.storage = values.storedBytes(way.option);
   } else {
     std::optional<std::tuple<Picoseconds, int64_t, PlacementId, PlacementId>> best;
-    for (PlacementId target : findTargets(value, copies[slot->second]))
+    for (PlacementId target : targets)
       for (PlacementId source : tables.copies.at(copies[slot->second])) {
         auto rank = std::make_tuple(values.move(source, target).price, values.storedBytes(target), target, source);
         if (!best || rank < *best)

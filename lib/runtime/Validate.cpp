@@ -11,6 +11,8 @@ namespace partita::runtime {
 namespace {
 
 constexpr int64_t largestExtent = int64_t(1) << 48;
+// Parts of a dimension read through a window are looked at one by one.
+constexpr int64_t mostParts = 1 << 20;
 constexpr uint64_t arenaAlignment = 64;
 
 class Validator {
@@ -95,6 +97,30 @@ private:
            isSmall(window.low) && isSmall(window.high);
   }
 
+  // What the part that reads most of a dimension holds. Of a symbolic one a bound: the first parts have the most steps,
+  // and a part whose ends both lie inside reads the most.
+  static int64_t largestRead(const Dimension &dimension, const Stage &stage, int64_t whole, int64_t mostSteps) {
+    const Window &window = dimension.window;
+    bool isSymbolic = std::any_of(dimension.extent.coefficients.begin(), dimension.extent.coefficients.end(),
+                                  [](int64_t coefficient) { return coefficient != 0; });
+    if (mostSteps == 0)
+      return 0;
+    if (isSymbolic)
+      return std::min(whole, (mostSteps - 1) * window.stride + window.reach);
+    std::vector<Interval> parts{{0, windowSteps(window, whole)}};
+    for (const Split &split : dimension.splits) {
+      std::vector<Interval> next;
+      for (Interval part : parts)
+        for (int64_t index = 0; index < stage.axes[split.axis].size; ++index)
+          next.push_back(splitInterval(part, split.unit, stage.axes[split.axis].size, index));
+      parts = std::move(next);
+    }
+    int64_t most = 0;
+    for (Interval part : parts)
+      most = std::max(most, windowInterval(window, part, whole).length());
+    return most;
+  }
+
   // Bytes of the largest local box: by the split rule that of the first parts, at the upper bounds.
   bool checkLayout(const Layout &layout, const Stage &stage, const std::string &what, uint64_t &bytes) {
     std::set<int64_t> used;
@@ -110,15 +136,19 @@ private:
           return false;
         interval = {0, windowSteps(window, whole)};
       }
+      int64_t parts = 1;
       for (const Split &split : dimension.splits) {
         if (!require(inRange(split.axis, stage.axes.size()) && split.unit >= 1 && used.insert(split.axis).second,
                      what + " has an invalid split"))
           return false;
         interval = splitInterval(interval, split.unit, stage.axes[split.axis].size, 0);
+        if (window.stride != 0 &&
+            !require(stage.axes[split.axis].size <= mostParts / parts, what + " has a window cut into too many parts"))
+          return false;
+        parts *= window.stride != 0 ? stage.axes[split.axis].size : 1;
       }
-      // The first parts have the most steps; one whose ends both lie inside reads the most.
-      if (window.stride != 0 && interval.length() > 0)
-        interval = {0, std::min(whole, (interval.length() - 1) * window.stride + window.reach)};
+      if (window.stride != 0)
+        interval = {0, largestRead(dimension, stage, whole, interval.length())};
       product *= interval.length();
       if (!require(product <= largestExtent, what + " is too large"))
         return false;

@@ -161,6 +161,15 @@ private:
         split.push_back(dim);
     size_t dim = pick<size_t>(split);
     SmallVector<plan::SplitAttr> splits(dims[dim].getSplits());
+    // A halo one element off, too large or too small.
+    if (plan::WindowAttr window = dims[dim].getWindow(); window && random() % 2) {
+      int64_t more = random() % 2 ? 1 : -1, which = random() % 3;
+      auto wrong = plan::WindowAttr::get(context, window.getStride(), window.getLow() + (which == 0 ? more : 0),
+                                         window.getHigh() + (which == 1 ? more : 0),
+                                         window.getReach() + (which == 2 ? 1 : 0));
+      dims[dim] = plan::DimSplitAttr::get(context, splits, wrong);
+      return plan::PlacementAttr::get(context, dims, placement.getPartial());
+    }
     switch (random() % 3) {
     case 0: // another unit
       splits[0] = plan::SplitAttr::get(context, splits[0].getAxis(), splits[0].getUnit() + 1);

@@ -171,6 +171,35 @@ TEST(PlanTest, presetsLeaveExpandLoopsWhole) {
   EXPECT_EQ(pinned.planError().find("E-INFEASIBLE-PIN"), 0u);
 }
 
+/// Of a batch of one image, rows are given out: halos are less than channels.
+TEST(PlanTest, imagesAreSplitByPosition) {
+  TestProblem test(kImage, 4);
+  FailureOr<PlanResult> plan = test.plan();
+  ASSERT_TRUE(succeeded(plan));
+  EXPECT_EQ(plan->devicesUsed, 4);
+  for (Operation &op : test.function().getBody().front())
+    if (auto convolution = dyn_cast<graph::ConvolutionOp>(op)) {
+      auto loops = cast<plan::LoopsAttr>(op.getAttr(plan::kLoopsAttr)).getLoops();
+      EXPECT_EQ(loops[3].getSplits().size() + loops[4].getSplits().size(), plan->meshes[0] == "x=4" ? 1u : 2u);
+    }
+  // Rows of 24 elements of 4 channels, of which an inner rank sends two.
+  EXPECT_EQ(plan->predicted.communication["exchange"].count, 1);
+  EXPECT_LE(plan->predicted.communication["exchange"].bytes, 2 * 24 * 4 * 4);
+  EXPECT_FALSE(plan->predicted.communication.count("all_gather"));
+}
+
+TEST(PlanTest, pinsApplyToOpsThatHaveTheLoop) {
+  TestProblem test(kImage, 4);
+  test.options.pins = {"*:position1=x,position0=none"};
+  ASSERT_TRUE(succeeded(test.plan()));
+  for (Operation &op : test.function().getBody().front())
+    if (isa<graph::ConvolutionOp>(op)) {
+      auto loops = cast<plan::LoopsAttr>(op.getAttr(plan::kLoopsAttr)).getLoops();
+      EXPECT_TRUE(loops[3].getSplits().empty());
+      EXPECT_EQ(loops[4].getSplits().size(), 1u);
+    }
+}
+
 TEST(PlanTest, mistakesAreExplained) {
   struct Case {
     const char *preset, *pin;

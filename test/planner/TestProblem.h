@@ -73,6 +73,20 @@ func.func @main(%x: tensor<8x16xf32> {partita.role = "input"}, %w1: tensor<16x32
 }
 )";
 
+/// One image, two convolutions and their mean; the image is handed out too.
+inline const char *const kImage = R"(
+func.func @main(%x: tensor<1x4x32x24xf32> {partita.role = "input"}, %f: tensor<4x4x3x3xf32> {partita.role = "parameter"},
+                %g: tensor<4x4x3x3xf32> {partita.role = "parameter"}) -> (tensor<1x4xf32>, tensor<1x4x32x24xf32>) {
+  %0 = partita_graph.convolution "conv1" (%x, %f) strides [1, 1] padding [1, 1, 1, 1] dilations [1, 1] groups 1
+         : (tensor<1x4x32x24xf32>, tensor<4x4x3x3xf32>) -> tensor<1x4x32x24xf32>
+  %1 = partita_graph.elementwise "act" relu(%0) : (tensor<1x4x32x24xf32>) -> tensor<1x4x32x24xf32>
+  %2 = partita_graph.convolution "conv2" (%1, %g) strides [1, 1] padding [1, 1, 1, 1] dilations [1, 1] groups 1
+         : (tensor<1x4x32x24xf32>, tensor<4x4x3x3xf32>) -> tensor<1x4x32x24xf32>
+  %3 = partita_graph.reduce "mean" sum(%2) dims [2, 3] : (tensor<1x4x32x24xf32>) -> tensor<1x4xf32>
+  return %3, %x : tensor<1x4xf32>, tensor<1x4x32x24xf32>
+}
+)";
+
 /// A value with three readers, a residual sum and two results: copies are worth sharing.
 inline const char *const kShared = R"(
 func.func @main(%x: tensor<6x4xf32> {partita.role = "input"}, %w: tensor<4x4xf32> {partita.role = "parameter"})

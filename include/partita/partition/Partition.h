@@ -38,6 +38,10 @@ struct Traffic {
 /// shared function count each time, micro-batches too. Local steps (slice, partialize) are left out.
 std::map<std::string, Traffic> countCommunication(mlir::ModuleOp module);
 
+/// Arithmetic operations of a step on each device (by its number), at the bounds of symbolic dims: a fused multiply-add
+/// counts two, moving elements none. Fails where an op carries no loops.
+mlir::FailureOr<std::map<int64_t, double>> countWork(mlir::ModuleOp module);
+
 /// The loop nest of an op's whole counterpart, read off the global types of its parts.
 mlir::FailureOr<LoopNest> getGlobalLoopNest(mlir::Operation *localOp);
 

@@ -83,3 +83,18 @@ partita_plan.record {preset = "tensor"}
 
 // expected-error @+1 {{E-PLAN-SCHEMA: schema is 'partita.plan/2', expected 'partita.plan/1'}}
 partita_plan.record {schema = "partita.plan/2"}
+
+// -----
+
+// expected-error @+1 {{PLACE-3: a loop is not read through a window}}
+func.func private @place3_loop() attributes {p = #partita_plan.loops<[["x" window 3 by 1 pad 1, 1]]>}
+
+// -----
+
+// expected-error @+1 {{a window has a stride and a reach of at least 1}}
+func.func private @no_stride() attributes {p = #partita_plan.placement<[["x" window 3 by 0 pad 1, 1]]>}
+
+// -----
+
+// expected-error @+1 {{a window with a number beyond}}
+func.func private @huge_window() attributes {p = #partita_plan.placement<[["x" window 3 by 1 pad 9000000000000000000, 1]]>}

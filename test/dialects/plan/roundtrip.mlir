@@ -29,3 +29,7 @@ func.func @planned(%x: tensor<256x4xf32> {partita_plan.storage = [#partita_plan.
 // CHECK-LABEL: func.func private @placements
 // CHECK-SAME: #partita_plan.placement<[], partial ["a" sum, "b" max, "c" min, "d" and, "e" or]>
 func.func private @placements() attributes {all = #partita_plan.placement<[], partial ["a" sum, "b" max, "c" min, "d" and, "e" or]>}
+
+// CHECK-LABEL: func.func private @halos
+// CHECK-SAME: #partita_plan.placement<{{\[\[}}"a", "b":2 window 3 by 1 pad 1, 1], ["c" window 1 by 2 pad -4, 0]]>
+func.func private @halos() attributes {p = #partita_plan.placement<[["a", "b":2 window 3 by 1 pad 1, 1], ["c" window 1 by 2 pad -4, 0]]>}
