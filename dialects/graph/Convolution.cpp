@@ -55,7 +55,8 @@ LoopNest ConvolutionOp::getLoopNest() {
   unsigned inputLoop = nest.loops.size();
   nest.loops.push_back(Loop::reduce(inputs, "input_channel", ReductionKind::sum));
   for (int64_t i = 0; i < spatial; ++i)
-    nest.loops.push_back(Loop::whole(getDimBound(filter, i + 2), "kernel" + std::to_string(i), "the kernel is reduced in one place"));
+    nest.loops.push_back(
+        Loop::whole(getDimBound(filter, i + 2), "kernel" + std::to_string(i), "the kernel is reduced in one place"));
 
   auto grouped = [&](unsigned inner, int64_t innerExtent) {
     DimExpression expression;

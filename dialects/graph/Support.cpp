@@ -76,8 +76,8 @@ DimExpression addWindowLoop(LoopNest &nest, const WindowRead &read) {
     return {};
   }
   nest.loops.push_back(Loop::parallel(positions, read.label, symbolic));
-  return readThroughWindow(
-      loop, {read.stride, read.low, read.high, read.reach, getDimBound(read.input, read.dim), symbolic});
+  return readThroughWindow(loop,
+                           {read.stride, read.low, read.high, read.reach, getDimBound(read.input, read.dim), symbolic});
 }
 
 bool isWhole(RankedTensorType type) { return !type.getEncoding() || isa<ShapeAttr>(type.getEncoding()); }

@@ -27,9 +27,9 @@ mlir::LogicalResult verifyExtent(mlir::Operation *op, mlir::RankedTensorType typ
 /// The loops of a value whose dims are parallel except those for which `reasonFor(dim)` is not empty.
 LoopNest dimwiseLoopNest(mlir::RankedTensorType type, llvm::function_ref<std::string(int64_t)> reasonFor);
 
-/// Adds to `nest` the loop over the positions of a window that reads dim `dim` of `input`, `positions` of them (those of
-/// result dim `dim`), and ties the operand's dim to it. A symbolic dim is cut by windows of stride 1 only: else the loop
-/// is whole.
+/// Adds to `nest` the loop over the positions of a window that reads dim `dim` of `input`, `positions` of them (those
+/// of result dim `dim`), and ties the operand's dim to it. A symbolic dim is cut by windows of stride 1 only: else the
+/// loop is whole.
 struct WindowRead {
   mlir::RankedTensorType input, result;
   int64_t dim, stride, low, high, reach;

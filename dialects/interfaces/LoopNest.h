@@ -114,8 +114,8 @@ ValueIndexing indexByLoops(llvm::ArrayRef<int> loops);
 LoopNest elementwiseLoopNest(mlir::RankedTensorType type, unsigned numOperands, unsigned numResults);
 
 /// Structural check: loop numbers in range, coefficients positive and decreasing, every dim's expression covers
-/// exactly the dim's extent, windows have as many positions as their loop. Returns an empty string or what is wrong (rule
-/// SPLIT-1..5).
+/// exactly the dim's extent, windows have as many positions as their loop. Returns an empty string or what is wrong
+/// (rule SPLIT-1..5).
 std::string checkLoopNest(const LoopNest &nest, mlir::TypeRange operandTypes, mlir::TypeRange resultTypes);
 
 } // namespace partita

@@ -28,11 +28,11 @@ struct WindowedDim {
   int64_t stride = 1, low = 0, reach = 1;
 };
 
-/// For each dim from `begin` on the index, in this rank's part of operand 0, of the first element that this rank's first result position
-/// reads; negative inside of the padding. Fails when the part lacks an element that exists and is read: a halo that is
-/// too small.
+/// For each dim from `begin` on the index, in this rank's part of operand 0, of the first element that this rank's
+/// first result position reads; negative inside of the padding. Fails when the part lacks an element that exists and is
+/// read: a halo that is too small.
 llvm::FailureOr<Shape> findFirstReads(mlir::Operation *op, const Call &call, size_t begin,
-                                     llvm::ArrayRef<WindowedDim> dims);
+                                      llvm::ArrayRef<WindowedDim> dims);
 
 /// Reports a shape that the op cannot work on. In a per-device program this is a wrong local type.
 mlir::LogicalResult failShape(mlir::Operation *op, const llvm::Twine &what);

@@ -77,8 +77,8 @@ Outcome evaluateWindowReduce(graph::WindowReduceOp op, const Call &call) {
   std::vector<int64_t> order = summationOrder(countElements(op.getWindow()), call.context.arithmetic);
   SmallVector<WindowedDim> reads;
   for (size_t dim = 0; dim < outputs.size(); ++dim)
-    reads.push_back({op.getStrides()[dim], op.getPadding()[2 * dim],
-                     (op.getWindow()[dim] - 1) * op.getDilations()[dim] + 1});
+    reads.push_back(
+        {op.getStrides()[dim], op.getPadding()[2 * dim], (op.getWindow()[dim] - 1) * op.getDilations()[dim] + 1});
   FailureOr<Shape> first = findFirstReads(op, call, 2, reads);
   if (failed(first))
     return failure();

@@ -77,7 +77,7 @@ static Value splitChannels(TensorBuilder &tensors, Value tensor, int64_t dim, Op
   Sizes sizes = tensor::getMixedSizes(tensors.builder, tensors.getLocation(), tensor);
   sizes[dim] = groups;
   sizes.insert(sizes.begin() + dim + 1, inner);
-  return tensors.reshape(tensor, sizes);
+  return tensors.reshape(tensor, sizes, dim, static_cast<int64_t>(sizes.size()) - dim - 2);
 }
 
 /// Groups of this rank: all channels of its part, in groups of the filter's size.
@@ -153,5 +153,6 @@ Value lowering::lowerConvolution(TensorBuilder &tensors, graph::ConvolutionOp op
                                    arith::MulFOp::create(at.builder, at.location, elements[0], elements[1], fast);
                                return arith::AddFOp::create(at.builder, at.location, elements[2], term, fast);
                              });
-  return tensors.round(tensors.reshape(sum, sizes), sizes, element);
+  int64_t spatial = op.getStrides().size();
+  return tensors.round(tensors.reshape(sum, sizes, 1, spatial), sizes, element);
 }

@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "partita/dialects/interfaces/SymbolicShape.h"
 
 using namespace mlir;
 using namespace partita;
@@ -24,8 +25,23 @@ Value lowering::lowerBroadcast(TensorBuilder &tensors, graph::BroadcastOp op, Va
   return tensors.map({operands[0]}, {map}, tensors.sizesOf(type), type.getElementType(), copyElement);
 }
 
+/// Whether a dim of one local type and one of another have the same part of the same whole.
+static bool isSameDim(RankedTensorType a, int64_t dimOfA, RankedTensorType b, int64_t dimOfB) {
+  plan::PartAttr partOfA = plan::getPart(a), partOfB = plan::getPart(b);
+  std::optional<DimSize> sizeOfA = getDimSize(partOfA.getGlobal(), dimOfA),
+                         sizeOfB = getDimSize(partOfB.getGlobal(), dimOfB);
+  return sizeOfA && sizeOfB && *sizeOfA == *sizeOfB &&
+         partOfA.getPlacement().getDims()[dimOfA] == partOfB.getPlacement().getDims()[dimOfB];
+}
+
 Value lowering::lowerReshape(TensorBuilder &tensors, graph::ReshapeOp op, ValueRange operands) {
-  return tensors.reshape(operands[0], tensors.sizesOf(typeOf(op.getResult())));
+  RankedTensorType from = typeOf(op.getInput()), to = typeOf(op.getResult());
+  int64_t shared = std::min(from.getRank(), to.getRank()) - 1, leading = 0, trailing = 0;
+  while (leading < shared && isSameDim(from, leading, to, leading))
+    ++leading;
+  while (leading + trailing < shared && isSameDim(from, from.getRank() - trailing - 1, to, to.getRank() - trailing - 1))
+    ++trailing;
+  return tensors.reshape(operands[0], tensors.sizesOf(to), std::max<int64_t>(leading, 0), trailing);
 }
 
 Value lowering::lowerTranspose(TensorBuilder &tensors, graph::TransposeOp op, ValueRange operands) {
@@ -100,8 +116,8 @@ OpFoldResult lowering::firstRead(TensorBuilder &tensors, RankedTensorType input,
     return builder.getIndexAttr(-read.low);
   Value position = tensors.offsetOf(result, dim);
   Value first = arith::MulIOp::create(builder, tensors.getLocation(), position, tensors.index(read.stride));
-  Value part = arith::AddIOp::create(builder, tensors.getLocation(), tensors.offsetOf(input, dim),
-                                     tensors.index(read.low));
+  Value part =
+      arith::AddIOp::create(builder, tensors.getLocation(), tensors.offsetOf(input, dim), tensors.index(read.low));
   return arith::SubIOp::create(builder, tensors.getLocation(), first, part).getResult();
 }
 

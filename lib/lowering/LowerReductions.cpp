@@ -69,7 +69,8 @@ Value lowering::lowerWindowReduce(TensorBuilder &tensors, graph::WindowReduceOp 
   Value source = operands[0];
   Scalars here{tensors.builder, op.getLoc()};
   if (llvm::any_of(op.getPadding(), [](int64_t count) { return count != 0; }))
-    source = padForReads(tensors, source, here.narrow(here.identity(op.getKind(), element), element), input, type, reads);
+    source =
+        padForReads(tensors, source, here.narrow(here.identity(op.getKind(), element), element), input, type, reads);
   // The window has no data; an empty tensor gives its loops their extents.
   Value shape = tensor::EmptyOp::create(tensors.builder, op.getLoc(), window, getStoredType(element));
   unsigned numLoops = rank + spatial;

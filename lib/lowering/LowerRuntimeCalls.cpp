@@ -85,14 +85,12 @@ private:
 
   /// From the steps of this rank to what they read.
   void readBySteps(const placement::Window &window, Value whole) {
-    auto clip = [&](Value index) {
-      return compute<arith::MinSIOp>(compute<arith::MaxSIOp>(index, number(0)), whole);
-    };
+    auto clip = [&](Value index) { return compute<arith::MinSIOp>(compute<arith::MaxSIOp>(index, number(0)), whole); };
     Value stride = number(window.stride), last = compute<arith::AddIOp>(begin, length);
     Value isEmpty = arith::CmpIOp::create(builder, location, arith::CmpIPredicate::eq, length, number(0));
     begin = clip(compute<arith::SubIOp>(compute<arith::MulIOp>(begin, stride), number(window.low)));
-    Value end = compute<arith::AddIOp>(compute<arith::MulIOp>(last, stride),
-                                       number(window.reach - window.low - window.stride));
+    Value end =
+        compute<arith::AddIOp>(compute<arith::MulIOp>(last, stride), number(window.reach - window.low - window.stride));
     Value read = compute<arith::SubIOp>(clip(end), begin);
     length = arith::SelectOp::create(builder, location, isEmpty, number(0), read);
   }

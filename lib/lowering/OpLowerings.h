@@ -58,8 +58,8 @@ mlir::Value contract(TensorBuilder &tensors, const Product &product, const Sizes
 /// softmax along the dim `dim` of a tensor of computed type.
 mlir::Value softmax(TensorBuilder &tensors, mlir::Value input, int64_t dim, const Sizes &sizes, mlir::Type element);
 
-/// How result positions along a dim read an operand: `reach` elements from position * stride - low on; `high` is how far
-/// the last position may reach beyond the end of the whole value.
+/// How result positions along a dim read an operand: `reach` elements from position * stride - low on; `high` is how
+/// far the last position may reach beyond the end of the whole value.
 struct WindowedDim {
   int64_t stride = 1, low = 0, high = 0, reach = 1;
 };

@@ -161,36 +161,76 @@ Value TensorBuilder::round(Value computed, const Sizes &sizes, Type element) {
   return mapSame({computed}, sizes, element, [](Scalars &, ValueRange elements) { return elements[0]; });
 }
 
-Value TensorBuilder::reshape(Value tensor, const Sizes &sizes) {
+/// The dims of a tensor of this rank, those between `leading` and `trailing` ones in one group.
+static SmallVector<ReassociationIndices> groupMiddle(int64_t rank, int64_t leading, int64_t trailing) {
+  SmallVector<ReassociationIndices> groups;
+  for (int64_t dim = 0; dim < rank; ++dim) {
+    if (dim <= leading || dim >= rank - trailing)
+      groups.emplace_back();
+    groups.back().push_back(dim);
+  }
+  return groups;
+}
+
+Value TensorBuilder::reshape(Value tensor, const Sizes &sizes, int64_t leading, int64_t trailing) {
   auto type = cast<RankedTensorType>(tensor.getType());
-  int64_t rank = type.getRank();
-  // Through one dim: neither side's grouping of dims matters then.
-  auto allDims = [](int64_t count) {
-    ReassociationIndices indices(count);
-    for (int64_t dim = 0; dim < count; ++dim)
-      indices[dim] = dim;
-    return indices;
-  };
+  int64_t rank = type.getRank(), resultRank = sizes.size();
+  Type element = type.getElementType();
+  // Through one dim: neither side's grouping of the dims in the middle matters then.
   Value flat = tensor;
-  if (rank == 0)
-    flat = tensor::ExpandShapeOp::create(builder, location, RankedTensorType::get({1}, type.getElementType()), tensor,
+  if (rank == leading + trailing)
+    flat = tensor::ExpandShapeOp::create(builder, location, RankedTensorType::get({1}, element), tensor,
                                          ArrayRef<ReassociationIndices>{}, Sizes{builder.getIndexAttr(1)});
-  else if (rank > 1)
-    flat = tensor::CollapseShapeOp::create(builder, location, tensor, ArrayRef<ReassociationIndices>{allDims(rank)});
+  else if (rank > leading + trailing + 1)
+    flat = tensor::CollapseShapeOp::create(builder, location, tensor, groupMiddle(rank, leading, trailing));
   SmallVector<int64_t> shape;
   for (OpFoldResult size : sizes)
     shape.push_back(getConstantIntValue(size).value_or(ShapedType::kDynamic));
-  auto result = RankedTensorType::get(shape, type.getElementType());
+  auto result = RankedTensorType::get(shape, element);
   if (sizes.empty())
     return tensor::CollapseShapeOp::create(builder, location, result, flat, ArrayRef<ReassociationIndices>{});
+  ArrayRef<int64_t> middle = ArrayRef(shape).slice(leading, resultRank - leading - trailing);
   int64_t total = 1;
-  for (int64_t extent : shape)
+  for (int64_t extent : middle)
     total = ShapedType::isDynamic(extent) || ShapedType::isDynamic(total) ? ShapedType::kDynamic : total * extent;
-  auto flatType = RankedTensorType::get({total}, type.getElementType());
+  SmallVector<int64_t> flatShape(shape.begin(), shape.begin() + leading);
+  flatShape.push_back(total);
+  flatShape.append(shape.end() - trailing, shape.end());
+  auto flatType = RankedTensorType::get(flatShape, element);
   if (flat.getType() != flatType)
     flat = tensor::CastOp::create(builder, location, flatType, flat);
-  if (sizes.size() == 1)
+  if (middle.size() == 1)
     return flat;
-  return tensor::ExpandShapeOp::create(builder, location, result, flat,
-                                       ArrayRef<ReassociationIndices>{allDims(sizes.size())}, sizes);
+  // A dim can be taken apart into one unknown extent only.
+  if (llvm::count(middle, ShapedType::kDynamic) > 1)
+    return pickMiddle(flat, sizes, leading, trailing);
+  return tensor::ExpandShapeOp::create(builder, location, result, flat, groupMiddle(resultRank, leading, trailing),
+                                       sizes);
+}
+
+Value TensorBuilder::pickMiddle(Value flat, const Sizes &sizes, int64_t leading, int64_t trailing) {
+  int64_t rank = sizes.size();
+  SmallVector<Value> extents;
+  for (OpFoldResult size : sizes)
+    extents.push_back(toValue(size));
+  auto stored = cast<RankedTensorType>(flat.getType()).getElementType();
+  Value target = tensor::EmptyOp::create(builder, location, sizes, stored);
+  SmallVector<AffineMap> maps{AffineMap::getMultiDimIdentityMap(rank, getContext())};
+  SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::parallel);
+  auto body = [&](OpBuilder &inner, Location at, ValueRange) {
+    SmallVector<Value> position;
+    for (int64_t dim = 0; dim < rank; ++dim) {
+      Value index = linalg::IndexOp::create(inner, at, dim);
+      if (dim <= leading || dim >= rank - trailing) {
+        position.push_back(index);
+        continue;
+      }
+      Value before = arith::MulIOp::create(inner, at, position.back(), extents[dim]);
+      position.back() = arith::AddIOp::create(inner, at, before, index);
+    }
+    linalg::YieldOp::create(inner, at, tensor::ExtractOp::create(inner, at, flat, position).getResult());
+  };
+  return linalg::GenericOp::create(builder, location, TypeRange{target.getType()}, ValueRange{}, ValueRange{target},
+                                   maps, loops, body)
+      .getResult(0);
 }

@@ -68,8 +68,9 @@ public:
   mlir::Value loop(const Sizes &sizes, mlir::Value start, LoopBody body);
   /// Rounds a tensor of computed type to the stored type of `element`.
   mlir::Value round(mlir::Value computed, const Sizes &sizes, mlir::Type element);
-  /// The same elements, row-major, under another shape.
-  mlir::Value reshape(mlir::Value tensor, const Sizes &sizes);
+  /// The same elements, row-major, under another shape. The first `leading` and the last `trailing` dims stay as they
+  /// are.
+  mlir::Value reshape(mlir::Value tensor, const Sizes &sizes, int64_t leading = 0, int64_t trailing = 0);
 
   mlir::OpBuilder &builder;
 
@@ -77,6 +78,9 @@ private:
   mlir::func::FuncOp kernel;
   mlir::Location location = builder.getUnknownLoc();
   std::map<std::tuple<const void *, int64_t, int>, mlir::Value> known;
+
+  /// One dim of `flat` taken apart into those in the middle, element by element.
+  mlir::Value pickMiddle(mlir::Value flat, const Sizes &sizes, int64_t leading, int64_t trailing);
 
   /// Extents and offsets depend on nothing, so they are written once, at the kernel's begin.
   mlir::Value indexOfPart(mlir::RankedTensorType local, int64_t dim, bool isOffset);

@@ -159,9 +159,9 @@ std::optional<int64_t> exchangeElements(const std::vector<int64_t> &extents, con
   for (std::size_t dim = 0; dim < extents.size(); ++dim) {
     const DimSplit &source = from.dims[dim], &result = to.dims[dim];
     // Halos reach over the bounds of outer parts.
-    auto common =
-        result.window ? 0
-                      : std::mismatch(source.begin(), source.end(), result.begin(), result.end()).first - source.begin();
+    auto common = result.window ? 0
+                                : std::mismatch(source.begin(), source.end(), result.begin(), result.end()).first -
+                                      source.begin();
     DimSplit wanted(result.begin() + common, result.end());
     wanted.window = result.window;
     std::vector<DimTable> &tables = choices.emplace_back();

@@ -29,8 +29,8 @@ bool hasOneKind(AxisMask mask, const Mesh &mesh);
 /// The product of the sizes of the space axes in the mask.
 int64_t groupSizeOf(AxisMask mask, const Mesh &mesh);
 
-/// True if `large` is `small` with at least one more innermost cut, so that a rank has in `small` what it has in `large`.
-/// The opposite is a gather unless `large` is read through a window: no step starts from halos.
+/// True if `large` is `small` with at least one more innermost cut, so that a rank has in `small` what it has in
+/// `large`. The opposite is a gather unless `large` is read through a window: no step starts from halos.
 bool extends(const DimSplit &small, const DimSplit &large, const Extent &extent, const Mesh &mesh);
 
 /// The axes cutting a dim in `from` or `to` that are not in the outermost cuts both have in common.

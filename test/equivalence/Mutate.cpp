@@ -164,9 +164,9 @@ private:
     // A halo one element off, too large or too small.
     if (plan::WindowAttr window = dims[dim].getWindow(); window && random() % 2) {
       int64_t more = random() % 2 ? 1 : -1, which = random() % 3;
-      auto wrong = plan::WindowAttr::get(context, window.getStride(), window.getLow() + (which == 0 ? more : 0),
-                                         window.getHigh() + (which == 1 ? more : 0),
-                                         window.getReach() + (which == 2 ? 1 : 0));
+      auto wrong =
+          plan::WindowAttr::get(context, window.getStride(), window.getLow() + (which == 0 ? more : 0),
+                                window.getHigh() + (which == 1 ? more : 0), window.getReach() + (which == 2 ? 1 : 0));
       dims[dim] = plan::DimSplitAttr::get(context, splits, wrong);
       return plan::PlacementAttr::get(context, dims, placement.getPartial());
     }

@@ -18,8 +18,8 @@ using interpreter::NamedTensors;
 
 namespace {
 
-const std::vector<std::vector<placement::Axis>> kMeshes = {
-    {{"a", 2}}, {{"a", 3}}, {{"a", 4}}, {{"a", 5}}, {{"a", 2}, {"b", 2}}, {{"a", 2}, {"b", 3}}};
+const std::vector<std::vector<placement::Axis>> kMeshes = {{{"a", 2}}, {{"a", 3}},           {{"a", 4}},
+                                                           {{"a", 5}}, {{"a", 2}, {"b", 2}}, {{"a", 2}, {"b", 3}}};
 
 class CompiledPlans : public testing::Test {
 protected:
@@ -102,13 +102,22 @@ TEST_F(CompiledPlans, HalosOfSymbolicDims) {
   };
   std::string x = shape("?x2x7x?", "s0, 2, 7, s1"), c = shape("?x3x4x?", "s0, 3, 4, s1 + 1"),
               y = shape("?x3x4x?", "s0, 3, 4, s1 - 1");
-  std::string text = "func.func @main(%x: " + x + " {partita.name = \"x\"}, %f: tensor<3x2x3x2xf32> {partita.name = \"f\"})"
-                     " -> (" + y + " {partita.name = \"y\"}) {\n"
-                     "%0 = partita_graph.convolution \"conv\" (%x, %f) strides [2, 1] padding [1, 1, 1, 1] dilations [1, 1]"
-                     " groups 1 : (" + x + ", tensor<3x2x3x2xf32>) -> " + c + "\n"
-                     "%1 = partita_graph.elementwise \"relu\" relu(%0) : (" + c + ") -> " + c + "\n"
-                     "%2 = partita_graph.window_reduce \"pool\" max(%1) window [3, 3] strides [1, 1] padding [1, 1, 0, 0]"
-                     " dilations [1, 1] : (" + c + ") -> " + y + "\nreturn %2 : " + y + "\n}\n";
+  std::string text =
+      "func.func @main(%x: " + x +
+      " {partita.name = \"x\"}, %f: tensor<3x2x3x2xf32> {partita.name = \"f\"})"
+      " -> (" +
+      y +
+      " {partita.name = \"y\"}) {\n"
+      "%0 = partita_graph.convolution \"conv\" (%x, %f) strides [2, 1] padding [1, 1, 1, 1] dilations [1, 1]"
+      " groups 1 : (" +
+      x + ", tensor<3x2x3x2xf32>) -> " + c +
+      "\n"
+      "%1 = partita_graph.elementwise \"relu\" relu(%0) : (" +
+      c + ") -> " + c +
+      "\n"
+      "%2 = partita_graph.window_reduce \"pool\" max(%1) window [3, 3] strides [1, 1] padding [1, 1, 0, 0]"
+      " dilations [1, 1] : (" +
+      c + ") -> " + y + "\nreturn %2 : " + y + "\n}\n";
   int halos = 0;
   for (uint64_t seed = 0; seed < 12; ++seed)
     for (long width : {3L, 4L, 11L})

@@ -165,7 +165,8 @@ TEST(WindowTest, ReshardsLeadToHalos) {
       for (const DimSplit &cuts : cutsOf(mesh)) {
         Placement to{{readThrough(cuts, window), {}}, {}};
         for (const DimSplit &source : cutsOf(mesh))
-          for (const Placement &from : {Placement{{source, {}}, {}}, Placement{{{}, source}, {}}, Placement{{{}, {}}, {}}})
+          for (const Placement &from :
+               {Placement{{source, {}}, {}}, Placement{{{}, source}, {}}, Placement{{{}, {}}, {}}})
             checkPath({extent, 4}, mesh, from, to);
       }
     });
@@ -214,8 +215,8 @@ TEST(WindowTest, NothingStartsFromHalos) {
 
 TEST(WindowTest, MalformedWindowsAreNamed) {
   Mesh mesh = meshOf({2});
-  for (const DimSplit &wrong : {readThrough({}, {1, 1, 1, 3}), readThrough({{0, 1}}, {0, 1, 1, 3}),
-                                readThrough({{0, 1}}, {1, 1, 1, 0})})
+  for (const DimSplit &wrong :
+       {readThrough({}, {1, 1, 1, 3}), readThrough({{0, 1}}, {0, 1, 1, 3}), readThrough({{0, 1}}, {1, 1, 1, 0})})
     EXPECT_TRUE(findError({{wrong}, {}}, 1, mesh)); // P6
   EXPECT_FALSE(findError({{readThrough({{0, 1}}, {1, 1, 1, 3})}, {}}, 1, mesh));
 }

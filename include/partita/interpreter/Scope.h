@@ -5,8 +5,8 @@
 //
 // Definition: along one dim a value occupies [0, n). Each split (axis of size p, unit), outermost first, cuts the
 // current interval of m elements into u = ceil(m / unit) units; the first u mod p parts get floor(u/p) + 1 units, the
-// others floor(u/p); the last unit may be short. The rank's coordinate on the axis picks the part. Of a dim read through a
-// window the positions of the window are cut so, and a part is what its positions read of [0, n).
+// others floor(u/p); the last unit may be short. The rank's coordinate on the axis picks the part. Of a dim read
+// through a window the positions of the window are cut so, and a part is what its positions read of [0, n).
 //
 // Example: 7 rows over an axis of 3 give the boxes [0,3), [3,5), [5,7); with unit 2: [0,4), [4,6), [6,7).
 #ifndef PARTITA_INTERPRETER_SCOPE_H

@@ -400,7 +400,8 @@ TEST_F(EverySplitTest, WrongHalosAreCaught) {
   OpCase entry{"convolution \"op\" (%a0, %a1) strides [1] padding [1, 1] dilations [1] groups 1",
                {"tensor<1x2x9xf32>", "tensor<3x2x3xf32>"},
                "tensor<1x3x9xf32>"};
-  for (WindowTerm wrong : {WindowTerm{1, 1, 0, 2}, WindowTerm{1, 0, 1, 2}, WindowTerm{1, 2, 0, 3}, WindowTerm{1, 0, 2, 3}}) {
+  for (WindowTerm wrong :
+       {WindowTerm{1, 1, 0, 2}, WindowTerm{1, 0, 1, 2}, WindowTerm{1, 2, 0, 3}, WindowTerm{1, 0, 2, 3}}) {
     auto subject = prepare(entry);
     ASSERT_TRUE(subject);
     subject->nest.operands[0][2].window = wrong;

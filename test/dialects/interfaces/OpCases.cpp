@@ -102,7 +102,8 @@ static void addMovement(std::vector<OpCase> &cases) {
   cases.push_back({R"(slice "op" (%a0) starts [0, 1] strides [1, 2])", {"tensor<5x7xf32>"}, "tensor<5x3xf32>"});
   cases.push_back({R"(slice "op" (%a0) starts [0, 6] strides [1, -1])", {"tensor<5x7xf32>"}, "tensor<5x7xf32>"});
   cases.push_back({R"(slice "op" (%a0) starts [2, 0] strides [1, 3])", {"tensor<9x11xf32>"}, "tensor<5x4xf32>"});
-  cases.push_back({R"(pad "op" (%a0, %a1) low [2, 0] high [5, 3])", {"tensor<4x3xf32>", "tensor<f32>"}, "tensor<11x6xf32>"});
+  cases.push_back(
+      {R"(pad "op" (%a0, %a1) low [2, 0] high [5, 3])", {"tensor<4x3xf32>", "tensor<f32>"}, "tensor<11x6xf32>"});
   cases.push_back({R"(concat "op" (%a0, %a1) dim 1)", {"tensor<3x2xf32>", "tensor<3x4xf32>"}, "tensor<3x6xf32>"});
   cases.push_back(
       {R"(pad "op" (%a0, %a1) low [0, 1] high [0, 2])", {"tensor<5x2xf32>", "tensor<f32>"}, "tensor<5x5xf32>"});
@@ -183,10 +184,10 @@ static void addReductions(std::vector<OpCase> &cases) {
                      {"tensor<3x2x6x5xf32>"},
                      "tensor<3x2x3x4xf32>"});
   for (const char *kind : {"sum", "max"})
-    cases.push_back({"window_reduce \"op\" " + std::string(kind) +
-                         "(%a0) window [5] strides [2] padding [2, 2] dilations [1]",
-                     {"tensor<1x2x9xf32>"},
-                     "tensor<1x2x5xf32>"});
+    cases.push_back(
+        {"window_reduce \"op\" " + std::string(kind) + "(%a0) window [5] strides [2] padding [2, 2] dilations [1]",
+         {"tensor<1x2x9xf32>"},
+         "tensor<1x2x5xf32>"});
 }
 
 static void addComposites(std::vector<OpCase> &cases) {
