@@ -23,7 +23,7 @@ static std::optional<int64_t> boundOfPart(Operation *op, RankedTensorType local,
   return placement::boundOfLocalExtent(placement::toShape(part.getGlobal())[dim], placement->dims[dim], mesh);
 }
 
-static std::optional<int64_t> boundOfDim(memref::DimOp op);
+static std::optional<int64_t> boundOfDim(Value buffer, std::optional<int64_t> dim);
 
 /// Extents are not negative, so bounds of operands bound sums, products and quotients; this is asked of sizes only.
 std::optional<int64_t> lowering::findUpperBound(Value value) {
@@ -35,7 +35,7 @@ std::optional<int64_t> lowering::findUpperBound(Value value) {
   if (auto extent = dyn_cast<collective::ExtentOp>(op))
     return boundOfPart(op, cast<RankedTensorType>(extent.getType()), extent.getDim());
   if (auto dim = dyn_cast<memref::DimOp>(op))
-    return boundOfDim(dim);
+    return boundOfDim(dim.getSource(), dim.getConstantIndex());
   if (!isa<arith::AddIOp, arith::SubIOp, arith::MulIOp, arith::DivSIOp, arith::DivUIOp, arith::MaxSIOp, arith::MinSIOp>(
           op))
     return std::nullopt;
@@ -56,16 +56,15 @@ std::optional<int64_t> lowering::findUpperBound(Value value) {
   return isa<arith::MaxSIOp>(op) ? std::max(*left, *right) : std::min(*left, *right);
 }
 
-static std::optional<int64_t> boundOfDim(memref::DimOp op) {
-  std::optional<int64_t> dim = op.getConstantIndex();
+static std::optional<int64_t> boundOfDim(Value buffer, std::optional<int64_t> dim) {
   if (!dim)
     return std::nullopt;
-  auto type = dyn_cast<MemRefType>(op.getSource().getType());
+  auto type = dyn_cast<MemRefType>(buffer.getType());
   if (!type)
     return std::nullopt;
   if (!type.isDynamicDim(*dim))
     return type.getDimSize(*dim);
-  Operation *source = op.getSource().getDefiningOp();
+  Operation *source = buffer.getDefiningOp();
   ValueRange sizes;
   if (auto allocation = dyn_cast_or_null<memref::AllocOp>(source))
     sizes = allocation.getDynamicSizes();
@@ -78,6 +77,14 @@ static std::optional<int64_t> boundOfDim(memref::DimOp op) {
   else if (auto expand = dyn_cast_or_null<memref::ExpandShapeOp>(source)) {
     OpFoldResult size = expand.getMixedOutputShape()[*dim];
     return isa<Value>(size) ? findUpperBound(cast<Value>(size)) : getConstantIntValue(size);
+  } else if (auto collapse = dyn_cast_or_null<memref::CollapseShapeOp>(source)) {
+    int64_t product = 1;
+    for (int64_t inner : collapse.getReassociationIndices()[*dim]) {
+      std::optional<int64_t> bound = boundOfDim(collapse.getSrc(), inner);
+      if (!bound || llvm::MulOverflow(product, *bound, product))
+        return std::nullopt;
+    }
+    return product;
   } else {
     return std::nullopt;
   }
