@@ -141,6 +141,13 @@ Value lowering::padForReads(TensorBuilder &tensors, Value input, Value value, Ra
   Location location = tensors.getLocation();
   Sizes offsets, sizes, strides(reads.size(), builder.getIndexAttr(1));
   for (auto [dim, read] : llvm::enumerate(reads)) {
+    // Not read through a window: the whole part, wherever it begins. The channels of an operand and of a result, say,
+    // are split by different loops.
+    if (read.isWhole()) {
+      offsets.push_back(builder.getIndexAttr(0));
+      sizes.push_back(tensors.sizeOf(inputType, dim));
+      continue;
+    }
     sizes.push_back(countReads(tensors, inputType, resultType, dim, read));
     OpFoldResult first = firstRead(tensors, inputType, resultType, dim, read);
     if (std::optional<int64_t> known = getConstantIntValue(first)) {

@@ -62,6 +62,8 @@ mlir::Value softmax(TensorBuilder &tensors, mlir::Value input, int64_t dim, cons
 /// far the last position may reach beyond the end of the whole value.
 struct WindowedDim {
   int64_t stride = 1, low = 0, high = 0, reach = 1;
+
+  bool isWhole() const { return stride == 1 && low == 0 && high == 0 && reach == 1; }
 };
 
 /// Where this rank's first result position begins to read along a dim, counted in its part of the operand; negative

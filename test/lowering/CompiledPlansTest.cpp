@@ -57,12 +57,18 @@ protected:
   int check(ModuleOp graph, uint64_t seed, const interpreter::SymbolValues &symbols = {}) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     std::mt19937_64 random(seed);
-    func::FuncOp function = interpreter::findGraphFunction(graph);
-    makeInputs(function);
+    makeInputs(interpreter::findGraphFunction(graph));
+    OwningOpRef<ModuleOp> whole = graph.clone();
+    test::planAtRandom(graph, {placement::makeMesh(kMeshes[seed % kMeshes.size()])}, random);
+    return compare(*whole, graph, seed, symbols);
+  }
+
+  /// Runs `graph`, which is `whole` with a plan; returns how many values it reads with halos.
+  int compare(ModuleOp whole, ModuleOp graph, uint64_t seed, const interpreter::SymbolValues &symbols = {}) {
+    func::FuncOp function = interpreter::findGraphFunction(whole);
     NamedTensors inputs = interpreter::makeRandomInputs(function, {}, symbols, seed);
     FailureOr<NamedTensors> expected = interpreter::interpretGraph(function, inputs, {});
     EXPECT_TRUE(succeeded(expected));
-    test::planAtRandom(graph, {placement::makeMesh(kMeshes[seed % kMeshes.size()])}, random);
     bool partitioned = succeeded(partition(graph));
     EXPECT_TRUE(partitioned);
     if (failed(expected) || !partitioned)
@@ -90,8 +96,37 @@ TEST_F(CompiledPlans, Halos) {
 }
 
 TEST_F(CompiledPlans, ConvolutionsAndPooling) {
-  for (uint64_t seed = 0; seed < 6; ++seed)
+  for (uint64_t seed = 0; seed < 18; ++seed)
     check(*read("convnet"), seed);
+}
+
+TEST_F(CompiledPlans, WithoutWindows) {
+  for (const char *graph : {"mlp", "block", "rotary", "indexing"})
+    for (uint64_t seed = 0; seed < 12; ++seed)
+      check(*read(graph), seed);
+}
+
+/// Where a rank's channels begin says nothing about where they lie in a padded copy: those of the operand are split by
+/// another loop (a partial sum), or there are more channels of the result than of the operand (a group has two).
+TEST_F(CompiledPlans, SplitChannelsOfPaddedConvolutions) {
+  std::string text =
+      "module attributes {partita.phase = \"plan\"} {\n"
+      "partita_plan.stage @s on <[\"a\"=3], devices = [0 to 2]>\n"
+      "partita_plan.record {schema = \"partita.plan/1\", preset = \"hand\"}\n"
+      "func.func @main(%x: tensor<1x3x4x4xf32> {partita.name = \"x\"}, %f: tensor<2x3x3x3xf32> {partita.name = \"f\"},"
+      " %g: tensor<6x1x3x3xf32> {partita.name = \"g\"})"
+      " -> (tensor<1x2x4x4xf32> {partita.name = \"y\"}, tensor<1x6x4x4xf32> {partita.name = \"z\"}) {\n"
+      "%0 = partita_graph.convolution \"sum\" (%x, %f) strides [1, 1] padding [1, 1, 1, 1] dilations [1, 1] groups 1"
+      " {partita_plan.stage = @s, partita_plan.loops = #partita_plan.loops<[[], [], [], [], [], [\"a\"], [], []]>}"
+      " : (tensor<1x3x4x4xf32>, tensor<2x3x3x3xf32>) -> tensor<1x2x4x4xf32>\n"
+      "%1 = partita_graph.convolution \"groups\" (%x, %g) strides [1, 1] padding [1, 1, 1, 1] dilations [1, 1] groups 3"
+      " {partita_plan.stage = @s, partita_plan.loops = #partita_plan.loops<[[], [\"a\"], [], [], [], [], [], []]>}"
+      " : (tensor<1x3x4x4xf32>, tensor<6x1x3x3xf32>) -> tensor<1x6x4x4xf32>\n"
+      "return %0, %1 : tensor<1x2x4x4xf32>, tensor<1x6x4x4xf32>\n}\n}\n";
+  OwningOpRef<ModuleOp> graph = parse(*context, text);
+  makeInputs(interpreter::findGraphFunction(*graph));
+  OwningOpRef<ModuleOp> whole = graph->clone();
+  compare(*whole, *graph, 1);
 }
 
 /// Batch and width are known at run time only.
