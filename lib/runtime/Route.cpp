@@ -16,6 +16,21 @@ bool isPartialOver(const Layout &layout, int64_t axis) {
                      [axis](const PartialAxis &partial) { return partial.axis == axis; });
 }
 
+// Splits that both layouts have as the first ones of the same dimension move nothing: every rank finds its part along
+// their axes on its own coordinate. Parts with halos overlap, so without this it would read those of others as well.
+void fixSharedSplits(const Layout &from, const Layout &to, std::vector<AxisRole> &roles) {
+  for (size_t d = 0; d < from.dimensions.size(); ++d) {
+    const std::vector<Split> &before = from.dimensions[d].splits, &after = to.dimensions[d].splits;
+    if (from.dimensions[d].window != to.dimensions[d].window)
+      continue;
+    for (size_t s = 0; s < std::min(before.size(), after.size()); ++s) {
+      if (before[s].axis != after[s].axis || before[s].unit != after[s].unit)
+        break;
+      roles[before[s].axis] = AxisRole::fixed;
+    }
+  }
+}
+
 // What each axis of the source stage is to a receiver. Time axes are fixed: an event has one micro-batch.
 std::vector<AxisRole> axisRoles(const Stage &stage, const Layout &from, const Layout &to, bool sameStage) {
   std::vector<AxisRole> roles(stage.axes.size(), AxisRole::fixed);
@@ -25,6 +40,8 @@ std::vector<AxisRole> axisRoles(const Stage &stage, const Layout &from, const La
   for (const PartialAxis &partial : from.partial)
     if (!sameStage || !isPartialOver(to, partial.axis))
       roles[partial.axis] = AxisRole::reduced;
+  if (sameStage)
+    fixSharedSplits(from, to, roles);
   for (size_t a = 0; a < roles.size(); ++a)
     if (stage.axes[a].kind == AxisKind::time)
       roles[a] = AxisRole::fixed;
@@ -120,17 +137,6 @@ Route planRoute(const RouteEnd &source, const RouteEnd &destination, int64_t mem
 
 std::vector<int64_t> collectiveGroup(const Stage &stage, const Layout &from, const Layout &to, int64_t member) {
   std::vector<AxisRole> roles = axisRoles(stage, from, to, true);
-  // A split that both layouts share, as the first splits of the same dimension, moves nothing.
-  for (size_t d = 0; d < from.dimensions.size(); ++d) {
-    const std::vector<Split> &before = from.dimensions[d].splits, &after = to.dimensions[d].splits;
-    // Halos reach into the parts of others along every axis.
-    bool sameWindow = from.dimensions[d].window == to.dimensions[d].window;
-    for (size_t s = 0; sameWindow && s < std::min(before.size(), after.size()); ++s) {
-      if (before[s].axis != after[s].axis || before[s].unit != after[s].unit)
-        break;
-      roles[before[s].axis] = AxisRole::fixed;
-    }
-  }
   for (AxisRole &role : roles)
     if (role != AxisRole::fixed)
       role = AxisRole::split;

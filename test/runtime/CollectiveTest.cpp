@@ -259,4 +259,19 @@ TEST(Collective, GroupsAreNoLargerThanNeeded) {
   EXPECT_EQ(collectiveGroup(stage, reduced, reduced, 4), (std::vector<int64_t>{4}));
 }
 
+// Parts with halos overlap; a rank still reads its own along the axis that cuts them. Who is read but not in the group
+// would not wait for its readers, and write anew what they read.
+TEST(Route, ReadsHalosOfItsGroupOnly) {
+  Image image;
+  Stage &stage = addStage(image, "mesh", {{"a", 2}, {"b", 3}}, 0);
+  Layout parts = layoutOf({{6, {0}}, {9, {1}}}), gathered = layoutOf({{6}, {9, {1}}});
+  for (Layout *layout : {&parts, &gathered})
+    layout->dimensions[1].window = {1, 1, 1, 3};
+  for (int64_t member = 0; member < 6; ++member) {
+    Route route = planRoute({stage, parts, 0}, {stage, gathered, 0}, member, nullptr);
+    EXPECT_EQ(route.members, (std::vector<int64_t>{member % 3, member % 3 + 3}));
+    EXPECT_EQ(route.members, collectiveGroup(stage, parts, gathered, member));
+  }
+}
+
 } // namespace
