@@ -2,80 +2,13 @@
 //
 // Composites spelled in small ops. These are also how a composite is split along its expand loops: the values that
 // cross ranks are then partial sums and maxima. Between the small ops 16-bit floats are kept in f32, as in a composite.
-#include "mlir/IR/Builders.h"
-#include "partita/dialects/graph/Support.h"
+#include "partita/dialects/graph/SmallOps.h"
 
 using namespace mlir;
 using namespace partita;
 using namespace partita::graph;
 
 namespace {
-
-/// Writes small ops named NAME/part.
-class SmallOps {
-public:
-  SmallOps(OpBuilder &builder, Operation *op) : builder(builder), location(op->getLoc()), name(getModelName(op)) {}
-
-  StringAttr part(StringRef suffix) { return builder.getStringAttr(name + "/" + suffix); }
-
-  /// The value as computed with: f32 for shorter floats.
-  Value widen(StringRef suffix, Value x) { return cast(suffix, x, computedElement(tensorType(x).getElementType())); }
-
-  static Type computedElement(Type element) {
-    return element.getIntOrFloatBitWidth() < 32 ? Float32Type::get(element.getContext()) : element;
-  }
-
-  Value cast(StringRef suffix, Value x, Type element) {
-    auto type = tensorType(x);
-    if (type.getElementType() == element)
-      return x;
-    return CastOp::create(builder, location, type.clone(element), part(suffix), x);
-  }
-
-  /// The composite's result: of its element type, and made by an op of its name.
-  SmallVector<Value> finish(Value x, Type element) {
-    Value result = cast("result", x, element);
-    result.getDefiningOp()->setInherentAttr(builder.getStringAttr("name"), builder.getStringAttr(name));
-    return {result};
-  }
-
-  Value unary(StringRef suffix, ElementwiseKind kind, Value x) {
-    return ElementwiseOp::create(builder, location, x.getType(), part(suffix), kind, ValueRange{x});
-  }
-
-  Value binary(StringRef suffix, ElementwiseKind kind, Value a, Value b) {
-    return ElementwiseOp::create(builder, location, a.getType(), part(suffix), kind, ValueRange{a, b});
-  }
-
-  Value reduce(StringRef suffix, ReduceKind kind, Value x, ArrayRef<int64_t> dims) {
-    auto type = tensorType(x);
-    SmallVector<DimSize> kept;
-    for (int64_t dim = 0; dim < type.getRank(); ++dim)
-      if (!llvm::is_contained(dims, dim))
-        kept.push_back(getDimSize(type, dim).value_or(DimSize(0)));
-    return ReduceOp::create(builder, location, getTensorType(kept, type.getElementType()), part(suffix), kind, x, dims);
-  }
-
-  Value broadcast(StringRef suffix, Value x, RankedTensorType like, ArrayRef<int64_t> dims) {
-    return BroadcastOp::create(builder, location, like, part(suffix), x, dims);
-  }
-
-  /// The scalar `value`, repeated to the type of `like`.
-  Value splat(StringRef suffix, double value, RankedTensorType like) {
-    auto element = cast<FloatType>(like.getElementType());
-    auto scalar = RankedTensorType::get({}, element);
-    APFloat number(value);
-    bool losesInfo;
-    number.convert(element.getFloatSemantics(), APFloat::rmNearestTiesToEven, &losesInfo);
-    Value constant = ConstantOp::create(builder, location, scalar, part((suffix + "/value").str()),
-                                        cast<ElementsAttr>(DenseElementsAttr::get(scalar, number)));
-    return broadcast(suffix, constant, like, {});
-  }
-
-  OpBuilder &builder;
-  Location location;
-  std::string name;
-};
 
 SmallVector<int64_t> dimsFrom(int64_t first, int64_t rank) {
   SmallVector<int64_t> dims;

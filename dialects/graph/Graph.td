@@ -128,10 +128,10 @@ def Graph_ConvolutionOp : Graph_Op<"convolution"> {
     filter[g*CO+co, ci, k]; reads outside the input are zero. In a per-device program a part may hold some of the G
     groups: their number is then that of the input's channels over CI.
   }];
-  let arguments = (ins StrAttr:$name, Graph_FloatTensor:$input, Graph_FloatTensor:$filter,
+  let arguments = (ins StrAttr:$name, Graph_NumberTensor:$input, Graph_NumberTensor:$filter,
                        DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$padding, DenseI64ArrayAttr:$dilations,
                        I64Attr:$groups);
-  let results = (outs Graph_FloatTensor:$result);
+  let results = (outs Graph_NumberTensor:$result);
   let assemblyFormat = [{
     $name `(` $input `,` $filter `)` `strides` $strides `padding` $padding `dilations` $dilations `groups` $groups
     attr-dict `:` functional-type(operands, results)
@@ -245,9 +245,9 @@ def Graph_ReduceOp : Graph_Op<"reduce"> {
 def Graph_WindowReduceOp : Graph_Op<"window_reduce"> {
   let summary = "pooling: reduces windows over the trailing spatial dims of [N, C, spatial...]";
   let description = [{Kinds sum and max. Padding (low, high per spatial dim) is the identity of the kind.}];
-  let arguments = (ins StrAttr:$name, Graph_ReduceKind:$kind, Graph_FloatTensor:$input, DenseI64ArrayAttr:$window,
+  let arguments = (ins StrAttr:$name, Graph_ReduceKind:$kind, Graph_NumberTensor:$input, DenseI64ArrayAttr:$window,
                        DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$padding, DenseI64ArrayAttr:$dilations);
-  let results = (outs Graph_FloatTensor:$result);
+  let results = (outs Graph_NumberTensor:$result);
   let assemblyFormat = [{
     $name $kind `(` $input `)` `window` $window `strides` $strides `padding` $padding `dilations` $dilations attr-dict
     `:` functional-type(operands, results)
@@ -331,5 +331,9 @@ def Graph_RotaryOp : Graph_Composite<"rotary"> {
     functional-type(operands, results)
   }];
 }
+
+// Further families, in files of their own.
+include "partita/dialects/graph/Pooling.td"
+include "partita/dialects/graph/Recurrent.td"
 
 #endif

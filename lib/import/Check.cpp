@@ -6,7 +6,7 @@
 #include "CheckLog.h"
 #include "ImportSession.h"
 #include "InputTypes.h"
-#include "NodeImport.h"
+#include "Body.h"
 #include "partita/dialects/graph/Graph.h"
 #include "partita/support/Error.h"
 
@@ -71,7 +71,7 @@ static void importAll(const ModelFile &file, ModuleOp module, const ImportOption
   CheckLog log(graph);
   session.setLog(&log);
   defineInputs(session, graph, options);
-  importBody(session, graph);
+  importGraphBody(session, graph, /*prefix=*/"");
   for (const onnx::ValueInfo &output : graph.output())
     session.getValue(output.name(), session.getLocation(""));
   // Also what only refused nodes would have read.

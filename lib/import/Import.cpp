@@ -3,11 +3,8 @@
 //===- Import.cpp - ONNX files into the graph dialect --------------------------===//
 #include "partita/import/Import.h"
 
-#include "CheckLog.h"
+#include "Body.h"
 #include "InputTypes.h"
-#include "NodeImport.h"
-#include "NodeOrder.h"
-#include "OpTable.h"
 #include "partita/import/Passes.h"
 #include "partita/support/Error.h"
 #include "recognize/Views.h"
@@ -15,60 +12,12 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
-#include "llvm/Support/JSON.h"
 
 using namespace mlir;
 using namespace partita;
 using namespace partita::import;
 
 namespace {
-
-void defineInitializers(ImportSession &session, const onnx::Graph &graph) {
-  for (const onnx::Tensor &tensor : graph.initializer()) {
-    ImportedValue value;
-    value.tensor = &tensor;
-    value.isInitializer = true;
-    if (tensor.name().empty() || !llvm::json::isUTF8(tensor.name()) || session.find(tensor.name()))
-      session.report(session.getLocation(""), "E-BAD-FILE",
-                     "initializer '" + llvm::json::fixUTF8(tensor.name()) +
-                         "' has no usable name, or one that is used twice");
-    else
-      session.define(tensor.name(), value);
-  }
-  for (const onnx::SparseTensor &tensor : graph.sparse_initializer())
-    session.report(session.getLocation(""), "E-IMPORT-OP",
-                   "sparse initializer '" + llvm::json::fixUTF8(tensor.values().name()) + "' is not supported");
-}
-
-/// Whether an input of the node comes from a node that could not be imported.
-bool isPoisoned(ImportSession &session, const onnx::Node &node) {
-  return llvm::any_of(node.input(), [&](const std::string &input) {
-    ImportedValue *found = input.empty() ? nullptr : session.find(input);
-    return !input.empty() && (!found || found->isPoisoned);
-  });
-}
-
-void importNode(ImportSession &session, const OrderedNode &entry) {
-  NodeContext context(session, *entry.node, entry.name);
-  if (session.getLog())
-    session.getLog()->beginNode(entry.name, *entry.node);
-  const std::string &domain = entry.node->domain();
-  auto conversion = getOpTable().find(entry.node->op_type());
-  bool isStandard = domain.empty() || domain == "ai.onnx";
-  if (!isStandard || conversion == getOpTable().end())
-    context.failOp("operator '" + llvm::json::fixUTF8((isStandard ? "" : domain + ".") + entry.node->op_type()) +
-                   "' is not supported");
-  else if (!isPoisoned(session, *entry.node) && !foldKnown(context) && !context.hasFailed()) {
-    conversion->second(context);
-    if (!context.hasFailed())
-      context.checkAttributesUsed();
-  } else if (isPoisoned(session, *entry.node)) {
-    context.skip();
-  }
-  context.finishResults();
-  if (session.getLog())
-    session.getLog()->endNode(context.hasFailed());
-}
 
 /// The values of the model's outputs, in order; a null one is reported.
 SmallVector<Value> collectOutputs(ImportSession &session, const onnx::Graph &graph) {
@@ -97,7 +46,7 @@ LogicalResult importGraph(const ModelFile &file, ModuleOp module, const ImportOp
   Block *body = function.addEntryBlock();
   ImportSession session(file, *body);
   defineInputs(session, graph, options);
-  importBody(session, graph);
+  importGraphBody(session, graph, /*prefix=*/"");
   if (session.hasProblems())
     return failure();
   SmallVector<Value> outputs = collectOutputs(session, graph);
@@ -113,12 +62,6 @@ void partita::import::addImportPasses(OpPassManager &passes) {
   passes.addNestedPass<func::FuncOp>(createSplitProjectionsPass());
   passes.addNestedPass<func::FuncOp>(createSimplifyMovementPass());
   passes.addNestedPass<func::FuncOp>(createRecognizeCompositesPass());
-}
-
-void partita::import::importBody(ImportSession &session, const onnx::Graph &graph) {
-  defineInitializers(session, graph);
-  for (const OrderedNode &entry : orderNodes(session, graph))
-    importNode(session, entry);
 }
 
 OwningOpRef<ModuleOp> partita::import::importOnnx(MLIRContext &context, llvm::StringRef path,

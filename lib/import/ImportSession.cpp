@@ -28,7 +28,9 @@ Known Known::vector(std::vector<DimSize> elements, Type element) {
 Known Known::scalar(DimSize value, Type element) { return {{}, {std::move(value)}, element}; }
 
 ImportSession::ImportSession(const ModelFile &file, Block &body)
-    : file(file), builder(OpBuilder::atBlockEnd(&body)), parameters(body) {}
+    : file(file), builder(OpBuilder::atBlockEnd(&body)), parameters(body) {
+  openScope(/*isFunction=*/true, file.getOpset());
+}
 
 Location ImportSession::getLocation(llvm::StringRef name) {
   Location path = FileLineColLoc::get(getContext(), file.getPath(), 0, 0);
@@ -72,9 +74,51 @@ ImportedValue ImportSession::makeUnknown(const std::string &tensor) {
   return unknown;
 }
 
+ImportSession::Scope *ImportSession::findScope(const std::string &tensor) {
+  for (size_t depth = scopes.size(); depth-- > 0;) {
+    if (scopes[depth].values.count(tensor))
+      return &scopes[depth];
+    if (scopes[depth].isFunction)
+      break;
+  }
+  return nullptr;
+}
+
 ImportedValue *ImportSession::find(llvm::StringRef tensor) {
-  auto found = values.find(tensor.str());
-  return found == values.end() ? nullptr : &found->second;
+  Scope *scope = findScope(tensor.str());
+  return scope ? &scope->values[tensor.str()] : nullptr;
+}
+
+ImportedValue *ImportSession::findHere(llvm::StringRef tensor) {
+  auto found = scopes.back().values.find(tensor.str());
+  return found == scopes.back().values.end() ? nullptr : &found->second;
+}
+
+const std::vector<const onnx::Node *> &ImportSession::getConsumers(const std::string &tensor) {
+  Scope *scope = findScope(tensor);
+  return (scope ? *scope : scopes.back()).consumers[tensor];
+}
+
+bool ImportSession::countNestedNode() {
+  constexpr uint64_t mostNodes = uint64_t(1) << 17;
+  if (++nestedNodes == mostNodes)
+    report(getLocation(""), "E-IMPORT-OP",
+           "functions and loops, written out, are more than " + llvm::Twine(mostNodes) + " nodes");
+  return nestedNodes < mostNodes;
+}
+
+std::string ImportSession::nameArgument(const onnx::Tensor &tensor, llvm::StringRef wanted) {
+  auto [known, isNew] = argumentNames.try_emplace(&tensor);
+  if (!isNew)
+    return known->second;
+  std::string name = wanted.str();
+  ImportedValue *outermost = scopes.front().values.count(name) ? &scopes.front().values[name] : nullptr;
+  bool isHidden = outermost && outermost->tensor != &tensor;
+  for (int copy = 2; isHidden || !namedArguments.emplace(name, &tensor).second; ++copy) {
+    name = (wanted + "_" + llvm::Twine(copy)).str();
+    isHidden = scopes.front().values.count(name) != 0;
+  }
+  return known->second = name;
 }
 
 std::string ImportSession::claimName(llvm::StringRef wanted) {
@@ -215,19 +259,21 @@ Value ImportSession::makeTensor(const ImportedValue &value, llvm::StringRef name
   auto source = SourceAttr::get(getContext(), path.str(), static_cast<int64_t>(payload->offset),
                                 static_cast<int64_t>(payload->bytes), attributes.getDenseI64ArrayAttr(type.getShape()),
                                 attributes.getDenseI64ArrayAttr(SmallVector<int64_t>(type.getRank(), 0)));
-  return parameters.addParameter(name, isWeight ? kRoleParameter : kRoleConstant, element, source, location);
+  return parameters.addParameter(nameArgument(tensor, name), isWeight ? kRoleParameter : kRoleConstant, element, source,
+                                 location);
+}
+
+Value ImportSession::materialize(ImportedValue &value, llvm::StringRef name, Location location) {
+  if (value.isPoisoned || value.value || (!value.tensor && !value.known))
+    return value.isPoisoned ? Value() : value.value;
+  value.value = value.tensor ? makeTensor(value, name, location) : makeKnown(*value.known, name, location);
+  value.isPoisoned = !value.value; // reported once
+  return value.value;
 }
 
 Value ImportSession::getValue(llvm::StringRef tensor, Location location) {
   ImportedValue *found = find(tensor);
-  if (!found || found->isPoisoned)
-    return Value();
-  if (found->value)
-    return found->value;
-  Value made = found->tensor ? makeTensor(*found, tensor, location) : makeKnown(*found->known, tensor, location);
-  found->value = made;
-  found->isPoisoned = !made; // reported once
-  return made;
+  return found ? materialize(*found, tensor, location) : Value();
 }
 
 /// Element `index` of little-endian integers.
@@ -274,6 +320,7 @@ std::vector<std::string> ImportSession::findSourceInputs(const std::string &tens
         pending.push_back(input);
   }
   std::vector<std::string> inputs;
+  std::map<std::string, ImportedValue> &values = scopes.front().values;
   for (const onnx::ValueInfo &input : graph.input()) {
     if (!reached.count(input.name()) || !values.count(input.name()) || values[input.name()].tensor)
       continue;

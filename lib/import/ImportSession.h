@@ -49,11 +49,22 @@ public:
   /// poisoned.
   ImportedValue makeUnknown(const std::string &tensor);
 
-  void define(llvm::StringRef tensor, ImportedValue value) { values[tensor.str()] = std::move(value); }
+  /// Names of a nested body begin here: those outside are seen unless it `isFunction`, and may be hidden.
+  void openScope(bool isFunction, int64_t opset) { scopes.push_back({{}, {}, isFunction, opset}); }
+  void closeScope() { scopes.pop_back(); }
+  /// The version of the default operator set in the body being imported.
+  int64_t getOpset() const { return scopes.back().opset; }
+
+  /// In the innermost scope.
+  void define(llvm::StringRef tensor, ImportedValue value) { scopes.back().values[tensor.str()] = std::move(value); }
   /// nullptr where no node, input or initializer of this name was seen.
   ImportedValue *find(llvm::StringRef tensor);
+  /// As find, in the innermost scope only.
+  ImportedValue *findHere(llvm::StringRef tensor);
   /// The value in the module, made where it is not there yet. Null: reported, or poisoned.
   mlir::Value getValue(llvm::StringRef tensor, mlir::Location location);
+  /// As getValue, of a value that has no name in an open scope; `name` is that of the op.
+  mlir::Value materialize(ImportedValue &value, llvm::StringRef name, mlir::Location location);
   /// Known elements, or nullptr.
   const Known *getKnown(llvm::StringRef tensor);
   /// The only element of a float tensor of the file with one element.
@@ -65,10 +76,21 @@ public:
   /// them is too large to be fixed while importing.
   std::vector<std::string> findSourceInputs(const std::string &tensor);
 
-  /// The nodes that read a tensor, one entry for each use; nullptr stands for an output of the model.
-  const std::vector<const onnx::Node *> &getConsumers(const std::string &tensor) { return consumers[tensor]; }
-  size_t countConsumers(const std::string &tensor) { return consumers[tensor].size(); }
-  void setConsumers(std::map<std::string, std::vector<const onnx::Node *>> map) { consumers = std::move(map); }
+  /// Keeps nodes that were made while importing (a function's body with its attributes filled in) for as long as values
+  /// may refer to them.
+  onnx::Function &keep(std::unique_ptr<onnx::Function> body) { return *kept.emplace_back(std::move(body)); }
+  /// The functions being inlined, outermost first.
+  std::vector<const onnx::Function *> &getCalls() { return calls; }
+  /// False, once with a report, when loops and functions spell more nodes than one import may have.
+  bool countNestedNode();
+  uint64_t getNestedNodes() const { return nestedNodes; }
+
+  /// The nodes that read a tensor, one entry for each use, of the body that defines it; nullptr stands for an output.
+  const std::vector<const onnx::Node *> &getConsumers(const std::string &tensor);
+  size_t countConsumers(const std::string &tensor) { return getConsumers(tensor).size(); }
+  void setConsumers(std::map<std::string, std::vector<const onnx::Node *>> map) {
+    scopes.back().consumers = std::move(map);
+  }
 
   /// A name of an op that no other has: `wanted`, or with _2, _3 ... behind.
   std::string claimName(llvm::StringRef wanted);
@@ -85,12 +107,28 @@ private:
   mlir::Value makeInline(const Payload &payload, mlir::RankedTensorType type, llvm::StringRef name,
                          mlir::Location location);
 
+  /// The names of one body.
+  struct Scope {
+    std::map<std::string, ImportedValue> values;
+    std::map<std::string, std::vector<const onnx::Node *>> consumers;
+    bool isFunction = false;
+    int64_t opset = 0;
+  };
+  /// The scope that defines `tensor`, or nullptr.
+  Scope *findScope(const std::string &tensor);
+  /// The argument's name for the data of `tensor`: the tensor's own, unless another body uses that for other data.
+  std::string nameArgument(const onnx::Tensor &tensor, llvm::StringRef wanted);
+
   const ModelFile &file;
   mlir::OpBuilder builder;
   ParameterTable parameters;
-  std::map<std::string, ImportedValue> values;
-  std::map<std::string, std::vector<const onnx::Node *>> consumers;
+  std::vector<Scope> scopes;
+  std::vector<const onnx::Function *> calls;
+  std::vector<std::unique_ptr<onnx::Function>> kept;
+  std::map<const onnx::Tensor *, std::string> argumentNames;
+  std::map<std::string, const onnx::Tensor *> namedArguments;
   std::set<std::string> names;
+  uint64_t nestedNodes = 0;
   unsigned problems = 0;
   CheckLog *log = nullptr;
 };

@@ -204,6 +204,19 @@ Value NodeContext::slice(Value value, llvm::ArrayRef<int64_t> starts, llvm::Arra
   return finish(SliceOp::create(session.getBuilder(), location, type, partName(part), value, starts, strides));
 }
 
+Value NodeContext::pad(Value value, llvm::ArrayRef<int64_t> low, llvm::ArrayRef<int64_t> high, llvm::StringRef part) {
+  if (!value)
+    return Value();
+  Sizes sizes = sizesOf(value);
+  for (size_t dim = 0; dim < sizes.size(); ++dim)
+    sizes[dim] = sizes[dim] + DimSize(low[dim] + high[dim]);
+  RankedTensorType type = makeType(sizes, typeOf(value).getElementType());
+  if (!type || type == value.getType())
+    return type ? value : Value();
+  Value zero = constant(0.0, type.getElementType());
+  return finish(PadOp::create(session.getBuilder(), location, type, partName(part), value, zero, low, high));
+}
+
 std::optional<Sizes> NodeContext::broadcastSizes(llvm::ArrayRef<Sizes> shapes) {
   size_t rank = 0;
   for (const Sizes &shape : shapes)
@@ -284,6 +297,29 @@ Value NodeContext::gather(Value table, Value indices, int64_t axis, llvm::String
 Value NodeContext::iota(const DimSize &count, Type element, llvm::StringRef part) {
   RankedTensorType type = makeType({count}, element);
   return type ? finish(IotaOp::create(session.getBuilder(), location, type, partName(part), 0)) : Value();
+}
+
+Value NodeContext::concat(llvm::ArrayRef<Value> values, int64_t dim, llvm::StringRef part) {
+  if (values.empty() || llvm::is_contained(values, Value()))
+    return Value();
+  Sizes total = sizesOf(values[0]);
+  Type element = typeOf(values[0]).getElementType();
+  for (Value value : values.drop_front()) {
+    Sizes sizes = sizesOf(value);
+    bool isRanked = sizes.size() == total.size();
+    std::optional<DimSize> sum = isRanked ? addChecked(total[dim], sizes[dim]) : std::nullopt;
+    if (isRanked)
+      sizes[dim] = total[dim];
+    if (sizes != total || !sum || typeOf(value).getElementType() != element) {
+      failShape("an input of shape " + toText(sizesOf(value)) + " does not continue " + toText(total));
+      return Value();
+    }
+    total[dim] = *sum;
+  }
+  RankedTensorType type = makeType(total, element);
+  if (!type || values.size() == 1)
+    return type ? values[0] : Value();
+  return finish(ConcatOp::create(session.getBuilder(), location, type, partName(part), values, dim));
 }
 
 Value NodeContext::contract(Value lhs, Value rhs, const std::string &spec, llvm::StringRef part) {

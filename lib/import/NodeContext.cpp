@@ -129,6 +129,32 @@ SmallVector<int64_t> NodeContext::getIntegers(llvm::StringRef attribute, llvm::A
   return SmallVector<int64_t>(defaultValue);
 }
 
+std::vector<double> NodeContext::getFloats(llvm::StringRef attribute) {
+  const onnx::Attribute *found = getAttribute(attribute);
+  if (!found)
+    return {};
+  if (!isKind(*found, onnx::Attribute::FLOATS, found->floats_size() > 0))
+    fail("E-BAD-FILE", "attribute '" + attribute + "' is not a list of numbers");
+  return {found->floats().begin(), found->floats().end()};
+}
+
+std::vector<std::string> NodeContext::getTexts(llvm::StringRef attribute) {
+  const onnx::Attribute *found = getAttribute(attribute);
+  if (!found)
+    return {};
+  if (!isKind(*found, onnx::Attribute::STRINGS, found->strings_size() > 0))
+    fail("E-BAD-FILE", "attribute '" + attribute + "' is not a list of texts");
+  return {found->strings().begin(), found->strings().end()};
+}
+
+const onnx::Graph *NodeContext::getGraph(llvm::StringRef attribute) {
+  const onnx::Attribute *found = getAttribute(attribute);
+  if (found && isKind(*found, onnx::Attribute::GRAPH, found->has_g()))
+    return &found->g();
+  fail("E-BAD-FILE", "attribute '" + attribute + "' is not a graph");
+  return nullptr;
+}
+
 void NodeContext::ignore(std::initializer_list<llvm::StringRef> list) {
   for (llvm::StringRef attribute : list)
     usedAttributes.insert(attribute.str());
@@ -169,6 +195,12 @@ void NodeContext::setKnown(int index, Known known) {
   ImportedValue result;
   result.known = std::make_shared<Known>(std::move(known));
   session.define(node.output(index), result);
+}
+
+void NodeContext::setImported(int index, const ImportedValue &value) {
+  failed |= value.isPoisoned;
+  if (hasResult(index))
+    session.define(node.output(index), value);
 }
 
 void NodeContext::finishResults() {

@@ -33,7 +33,8 @@ public:
 
   ImportSession &getSession() { return session; }
   const onnx::Node &getNode() const { return node; }
-  int64_t getOpset() const { return session.getFile().getOpset(); }
+  int64_t getOpset() const { return session.getOpset(); }
+  const std::string &getName() const { return name; }
   mlir::Location getLocation() const { return location; }
 
   //===-- Problems --===//
@@ -69,6 +70,11 @@ public:
   double getFloat(llvm::StringRef name, double defaultValue);
   std::string getText(llvm::StringRef name, llvm::StringRef defaultValue);
   llvm::SmallVector<int64_t> getIntegers(llvm::StringRef name, llvm::ArrayRef<int64_t> defaultValue = {});
+  /// A list of numbers; empty where it is missing.
+  std::vector<double> getFloats(llvm::StringRef name);
+  std::vector<std::string> getTexts(llvm::StringRef name);
+  /// A body; reported where it is missing.
+  const onnx::Graph *getGraph(llvm::StringRef name);
   const onnx::Attribute *getAttribute(llvm::StringRef name);
   /// Attributes without influence on the result of inference.
   void ignore(std::initializer_list<llvm::StringRef> names);
@@ -95,11 +101,16 @@ public:
   mlir::Value transpose(mlir::Value value, llvm::ArrayRef<int64_t> permutation, llvm::StringRef part = "transpose");
   mlir::Value slice(mlir::Value value, llvm::ArrayRef<int64_t> starts, llvm::ArrayRef<int64_t> strides,
                     const Sizes &sizes, llvm::StringRef part = "slice");
+  /// Zeros (or false) before and behind each dim.
+  mlir::Value pad(mlir::Value value, llvm::ArrayRef<int64_t> low, llvm::ArrayRef<int64_t> high,
+                  llvm::StringRef part = "pad");
   mlir::Value broadcast(mlir::Value value, const Sizes &sizes, llvm::StringRef part = "broadcast");
   mlir::Value reduce(graph::ReduceKind kind, mlir::Value value, llvm::ArrayRef<int64_t> dims, bool keepDims,
                      llvm::StringRef part = "reduce");
   mlir::Value gather(mlir::Value table, mlir::Value indices, int64_t axis, llvm::StringRef part = "gather");
   mlir::Value iota(const DimSize &count, mlir::Type element, llvm::StringRef part = "iota");
+  /// Operands of one rank, one after the other along `dim`.
+  mlir::Value concat(llvm::ArrayRef<mlir::Value> values, int64_t dim, llvm::StringRef part = "concat");
   mlir::Value contract(mlir::Value lhs, mlir::Value rhs, const std::string &spec, llvm::StringRef part = "matmul");
   /// Dim i of the value becomes dim `dims[i]` of a tensor of `sizes`, whose other dims repeat.
   mlir::Value spread(mlir::Value value, const Sizes &sizes, llvm::ArrayRef<int64_t> dims,
@@ -134,6 +145,8 @@ public:
   bool hasResult(int index) const { return index < node.output_size() && !node.output(index).empty(); }
   void setResult(int index, mlir::Value value);
   void setKnown(int index, Known known);
+  /// What another body computed, as it is.
+  void setImported(int index, const ImportedValue &value);
   /// Names the ops that make the results, and poisons the results that a failed conversion left out.
   void finishResults();
 

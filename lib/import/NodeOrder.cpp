@@ -10,9 +10,54 @@ using namespace partita::import;
 
 namespace {
 
+/// Tensors read in a body and bodies within, that nothing in it defines. Bodies nest no deeper than the wire scan lets
+/// through.
+class CaptureList {
+public:
+  void addNode(const onnx::Node &node) {
+    for (const onnx::Attribute &attribute : node.attribute()) {
+      if (attribute.has_g())
+        addGraph(attribute.g());
+      for (const onnx::Graph &graph : attribute.graphs())
+        addGraph(graph);
+    }
+  }
+
+  std::vector<std::string> list;
+
+private:
+  void addGraph(const onnx::Graph &graph) {
+    std::set<std::string> defined;
+    for (const onnx::ValueInfo &input : graph.input())
+      defined.insert(input.name());
+    for (const onnx::Tensor &tensor : graph.initializer())
+      defined.insert(tensor.name());
+    for (const onnx::Node &node : graph.node())
+      defined.insert(node.output().begin(), node.output().end());
+    hidden.push_back(std::move(defined));
+    for (const onnx::Node &node : graph.node()) {
+      for (const std::string &input : node.input())
+        read(input);
+      addNode(node);
+    }
+    for (const onnx::ValueInfo &output : graph.output())
+      read(output.name());
+    hidden.pop_back();
+  }
+
+  void read(const std::string &tensor) {
+    bool isInner = llvm::any_of(hidden, [&](const std::set<std::string> &names) { return names.count(tensor) != 0; });
+    if (!tensor.empty() && !isInner && seen.insert(tensor).second)
+      list.push_back(tensor);
+  }
+
+  std::vector<std::set<std::string>> hidden;
+  std::set<std::string> seen;
+};
+
 class Walk {
 public:
-  Walk(ImportSession &session, const onnx::Graph &graph) : session(session), graph(graph), states(graph.node_size()) {}
+  Walk(ImportSession &session, const NodeList &body) : session(session), body(body), states(body.nodes.size()) {}
 
   std::vector<OrderedNode> run();
 
@@ -24,13 +69,13 @@ private:
   };
 
   void indexDefinitions();
-  void visit(int root);
+  void visit(size_t root);
   /// Goes on at the node that defines `tensor`, if it is one.
   void enter(const std::string &tensor, int reader);
   void nameNodes();
   void collectConsumers();
   std::string describe(int node) const {
-    const onnx::Node &found = graph.node(node);
+    const onnx::Node &found = body.nodes.Get(node);
     return "node '" + (found.name().empty() ? "#" + std::to_string(node) : found.name()) + "' (" + found.op_type() +
            ")";
   }
@@ -38,8 +83,9 @@ private:
   bool isText(const std::string &text, const llvm::Twine &owner);
 
   ImportSession &session;
-  const onnx::Graph &graph;
-  std::map<std::string, int> definitions; // tensor to node; -1: an input or initializer
+  const NodeList &body;
+  std::map<int, std::vector<std::string>> captures; // of nodes with bodies
+  std::map<std::string, int> definitions;           // tensor to node; -1: an input or initializer
   std::vector<State> states;
   std::vector<Frame> stack;
   std::vector<OrderedNode> order;
@@ -54,15 +100,18 @@ bool Walk::isText(const std::string &text, const llvm::Twine &owner) {
 }
 
 void Walk::indexDefinitions() {
-  // The session already holds inputs and initializers; only nodes can define twice from here on.
-  for (int i = 0; i < graph.node_size(); ++i) {
-    const onnx::Node &node = graph.node(i);
+  // The session already holds inputs and initializers; only nodes can define twice from here on. Names of bodies
+  // outside may be hidden.
+  for (int i = 0; i < body.nodes.size(); ++i) {
+    const onnx::Node &node = body.nodes.Get(i);
     isText(node.name(), "node #" + llvm::Twine(i));
     isText(node.op_type(), "node #" + llvm::Twine(i));
+    if (std::vector<std::string> list = listCaptures(node); !list.empty())
+      captures.emplace(i, std::move(list));
     for (const std::string &output : node.output()) {
       if (output.empty() || !isText(output, "node #" + llvm::Twine(i)))
         continue;
-      if (session.find(output) || !definitions.emplace(output, i).second)
+      if (session.findHere(output) || !definitions.emplace(output, i).second)
         fail("tensor '" + output + "', a result of " + describe(i) + ", is defined twice");
     }
   }
@@ -85,18 +134,22 @@ void Walk::enter(const std::string &tensor, int reader) {
   stack.push_back({node, 0});
 }
 
-void Walk::visit(int root) {
-  enter(graph.output(root).name(), -1);
+void Walk::visit(size_t root) {
+  enter(body.outputs[root], -1);
   while (!stack.empty()) {
     Frame &top = stack.back();
-    const onnx::Node &node = graph.node(top.node);
-    if (top.nextInput == node.input_size()) {
+    const onnx::Node &node = body.nodes.Get(top.node);
+    auto captured = captures.find(top.node);
+    int inputs = node.input_size();
+    int reads = inputs + (captured == captures.end() ? 0 : static_cast<int>(captured->second.size()));
+    if (top.nextInput == reads) {
       states[top.node] = Done;
       order.push_back({&node, ""});
       stack.pop_back();
       continue;
     }
-    const std::string &input = node.input(top.nextInput++);
+    int next = top.nextInput++;
+    const std::string &input = next < inputs ? node.input(next) : captured->second[next - inputs];
     if (!input.empty())
       enter(input, top.node); // may move the stack: `top` is dead from here
   }
@@ -126,14 +179,17 @@ void Walk::collectConsumers() {
   for (const OrderedNode &entry : order)
     for (const std::string &input : entry.node->input())
       consumers[input].push_back(entry.node);
-  for (const onnx::ValueInfo &output : graph.output())
-    consumers[output.name()].push_back(nullptr);
+  for (const OrderedNode &entry : order)
+    for (const std::string &input : listCaptures(*entry.node))
+      consumers[input].push_back(entry.node);
+  for (const std::string &output : body.outputs)
+    consumers[output].push_back(nullptr);
   session.setConsumers(std::move(consumers));
 }
 
 std::vector<OrderedNode> Walk::run() {
   indexDefinitions();
-  for (int i = 0; i < graph.output_size(); ++i)
+  for (size_t i = 0; i < body.outputs.size(); ++i)
     visit(i);
   nameNodes();
   collectConsumers();
@@ -142,6 +198,12 @@ std::vector<OrderedNode> Walk::run() {
 
 } // namespace
 
-std::vector<OrderedNode> partita::import::orderNodes(ImportSession &session, const onnx::Graph &graph) {
-  return Walk(session, graph).run();
+std::vector<OrderedNode> partita::import::orderNodes(ImportSession &session, const NodeList &body) {
+  return Walk(session, body).run();
+}
+
+std::vector<std::string> partita::import::listCaptures(const onnx::Node &node) {
+  CaptureList captures;
+  captures.addNode(node);
+  return std::move(captures.list);
 }

@@ -20,9 +20,18 @@ struct OrderedNode {
   std::string name;
 };
 
-/// The nodes that the outputs need. What is wrong with the graph is reported (E-BAD-FILE): a tensor defined twice or
+/// The nodes of a graph or function, and what is wanted of them.
+struct NodeList {
+  const google::protobuf::RepeatedPtrField<onnx::Node> &nodes;
+  std::vector<std::string> outputs;
+};
+
+/// The nodes that the outputs need. What is wrong with the body is reported (E-BAD-FILE): a tensor defined twice or
 /// not at all, a cycle, a name that is not UTF-8; the result is then only the part that could be ordered.
-std::vector<OrderedNode> orderNodes(ImportSession &session, const onnx::Graph &graph);
+std::vector<OrderedNode> orderNodes(ImportSession &session, const NodeList &body);
+
+/// The tensors that the bodies of a node's attributes read from outside, each once, in the order of their first use.
+std::vector<std::string> listCaptures(const onnx::Node &node);
 
 } // namespace partita::import
 

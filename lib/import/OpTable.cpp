@@ -11,6 +11,7 @@ static OpTable makeOpTable() {
   OpTable table;
   addActivationOps(table);
   addAttentionOps(table);
+  addControlFlowOps(table);
   addConvolutionOps(table);
   addDataSizeOps(table);
   addEinsumOps(table);
@@ -25,6 +26,7 @@ static OpTable makeOpTable() {
   addPickingOps(table);
   addPoolingOps(table);
   addQuantizationOps(table);
+  addRecurrentOps(table);
   addReductionOps(table);
   addReshapeOps(table);
   addSoftmaxOps(table);

@@ -2,7 +2,8 @@
 //
 //===- OpTable.h - The operators that are imported -----------------------------===//
 //
-// Operator names of ONNX's default set to conversions. Example: table.at("Relu")(node) sets node's result.
+// Operator names of ONNX's default set, and DOMAIN.NAME of others, to conversions. Example: table.at("Relu")(node) sets
+// node's result.
 //
 //===----------------------------------------------------------------------===//
 #ifndef PARTITA_LIB_IMPORT_OPTABLE_H
@@ -24,6 +25,7 @@ const OpTable &getOpTable();
 // One function per file of ops/.
 void addActivationOps(OpTable &table);
 void addAttentionOps(OpTable &table);
+void addControlFlowOps(OpTable &table);
 void addConvolutionOps(OpTable &table);
 void addDataSizeOps(OpTable &table);
 void addEinsumOps(OpTable &table);
@@ -38,6 +40,8 @@ void addPaddingOps(OpTable &table);
 void addPickingOps(OpTable &table);
 void addPoolingOps(OpTable &table);
 void addQuantizationOps(OpTable &table);
+void addQuantizedConvolutionOps(OpTable &table);
+void addRecurrentOps(OpTable &table);
 void addReductionOps(OpTable &table);
 void addReshapeOps(OpTable &table);
 void addSoftmaxOps(OpTable &table);

@@ -105,7 +105,13 @@ Outcome evaluateConvolution(graph::ConvolutionOp op, const Call &call) {
                     op.getStrides(),
                     op.getDilations(),
                     *first};
-  return call.operands[0].getElementType().isF64() ? convolve<double>(geometry, call) : convolve<float>(geometry, call);
+  Type element = call.operands[0].getElementType();
+  if (element.isF64())
+    return convolve<double>(geometry, call);
+  if (isa<FloatType>(element))
+    return convolve<float>(geometry, call);
+  // Wrapping products and sums are the same bits for signed and unsigned numbers.
+  return convolve<uint64_t>(geometry, call);
 }
 
 } // namespace partita::interpreter

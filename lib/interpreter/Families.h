@@ -64,6 +64,10 @@ Outcome evaluateCumulative(graph::CumulativeOp op, const Call &call);
 // Reductions.cpp
 Outcome evaluateReduce(graph::ReduceOp op, const Call &call);
 Outcome evaluateWindowReduce(graph::WindowReduceOp op, const Call &call);
+// Pooling.cpp
+Outcome evaluateWindowArgmax(graph::WindowArgmaxOp op, const Call &call);
+// Recurrent.cpp
+Outcome evaluateRecurrent(graph::RecurrentOp op, const Call &call);
 // Normalisation.cpp
 Outcome evaluateSoftmax(graph::SoftmaxOp op, const Call &call);
 Outcome evaluateLayerNorm(graph::LayerNormOp op, const Call &call);

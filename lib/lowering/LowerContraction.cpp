@@ -30,6 +30,17 @@ static void moveLast(TensorBuilder &tensors, Value &operand, std::string &term, 
   term = moved;
 }
 
+/// elements[2] + elements[0] * elements[1], of computed type.
+static Value multiplyAndAdd(Scalars &at, ValueRange elements) {
+  if (!isa<FloatType>(elements[0].getType())) {
+    Value term = arith::MulIOp::create(at.builder, at.location, elements[0], elements[1]);
+    return arith::AddIOp::create(at.builder, at.location, elements[2], term);
+  }
+  auto fast = arith::FastMathFlags::contract | arith::FastMathFlags::reassoc;
+  Value term = arith::MulFOp::create(at.builder, at.location, elements[0], elements[1], fast);
+  return arith::AddFOp::create(at.builder, at.location, elements[2], term, fast);
+}
+
 Value lowering::contract(TensorBuilder &tensors, const Product &product, const Sizes &sizes, Type element) {
   std::string lhs = product.lhsTerm.str(), rhs = product.rhsTerm.str(), result = product.resultTerm.str();
   Value left = product.lhs, right = product.rhs;
@@ -47,18 +58,8 @@ Value lowering::contract(TensorBuilder &tensors, const Product &product, const S
         moveLast(tensors, *operand, *term, last);
   }
   MLIRContext *context = tensors.getContext();
-  auto fast = arith::FastMathFlags::contract | arith::FastMathFlags::reassoc;
-  bool isFloat = isa<FloatType>(element);
   return tensors.reduce({left, right}, {mapOf(context, order, lhs), mapOf(context, order, rhs)},
-                        mapOf(context, order, result), sizes, graph::ReduceKind::sum, element,
-                        [&](Scalars &at, ValueRange elements) -> Value {
-                          if (!isFloat) {
-                            Value term = arith::MulIOp::create(at.builder, at.location, elements[0], elements[1]);
-                            return arith::AddIOp::create(at.builder, at.location, elements[2], term);
-                          }
-                          Value term = arith::MulFOp::create(at.builder, at.location, elements[0], elements[1], fast);
-                          return arith::AddFOp::create(at.builder, at.location, elements[2], term, fast);
-                        });
+                        mapOf(context, order, result), sizes, graph::ReduceKind::sum, element, multiplyAndAdd);
 }
 
 Value lowering::lowerContraction(TensorBuilder &tensors, graph::ContractionOp op, ValueRange operands) {
@@ -146,13 +147,8 @@ Value lowering::lowerConvolution(TensorBuilder &tensors, graph::ConvolutionOp op
   grouped[1] = groups;
   grouped.insert(grouped.begin() + 2, outputs);
   ConvolutionLoops loops = makeConvolutionLoops(op);
-  auto fast = arith::FastMathFlags::contract | arith::FastMathFlags::reassoc;
   Value sum = tensors.reduce({source, weights}, {loops.input, loops.filter}, loops.result, grouped,
-                             graph::ReduceKind::sum, element, [&](Scalars &at, ValueRange elements) -> Value {
-                               Value term =
-                                   arith::MulFOp::create(at.builder, at.location, elements[0], elements[1], fast);
-                               return arith::AddFOp::create(at.builder, at.location, elements[2], term, fast);
-                             });
+                             graph::ReduceKind::sum, element, multiplyAndAdd);
   int64_t spatial = op.getStrides().size();
   return tensors.round(tensors.reshape(sum, sizes, 1, spatial), sizes, element);
 }

@@ -129,6 +129,8 @@ Value lowering::lowerOp(TensorBuilder &tensors, Operation *op, ValueRange operan
       .Case([&](graph::ConvolutionOp op) { return lowerConvolution(tensors, op, operands); })
       .Case([&](graph::ReduceOp op) { return lowerReduce(tensors, op, operands); })
       .Case([&](graph::WindowReduceOp op) { return lowerWindowReduce(tensors, op, operands); })
+      .Case([&](graph::WindowArgmaxOp op) { return lowerWindowArgmax(tensors, op, operands); })
+      .Case([&](graph::RecurrentOp op) { return lowerRecurrent(tensors, op, operands); })
       .Case([&](graph::SoftmaxOp op) { return lowerSoftmax(tensors, op, operands); })
       .Case([&](graph::LayerNormOp op) { return lowerLayerNorm(tensors, op, operands); })
       .Case([&](graph::RmsNormOp op) { return lowerRmsNorm(tensors, op, operands); })

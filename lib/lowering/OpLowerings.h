@@ -38,6 +38,9 @@ mlir::Value lowerConvolution(TensorBuilder &tensors, graph::ConvolutionOp op, ml
 mlir::Value lowerReduce(TensorBuilder &tensors, graph::ReduceOp op, mlir::ValueRange operands);
 mlir::Value lowerWindowReduce(TensorBuilder &tensors, graph::WindowReduceOp op, mlir::ValueRange operands);
 
+mlir::Value lowerWindowArgmax(TensorBuilder &tensors, graph::WindowArgmaxOp op, mlir::ValueRange operands);
+mlir::Value lowerRecurrent(TensorBuilder &tensors, graph::RecurrentOp op, mlir::ValueRange operands);
+
 mlir::Value lowerSoftmax(TensorBuilder &tensors, graph::SoftmaxOp op, mlir::ValueRange operands);
 mlir::Value lowerLayerNorm(TensorBuilder &tensors, graph::LayerNormOp op, mlir::ValueRange operands);
 mlir::Value lowerRmsNorm(TensorBuilder &tensors, graph::RmsNormOp op, mlir::ValueRange operands);

@@ -235,6 +235,23 @@ std::vector<Case> makeTensorCases() {
          "partita_graph.window_reduce \"r\" sum(%x) window [3] strides [1] padding [0, 0] dilations [2] : "
          "(tensor<2x3x8xf32>) -> tensor<2x3x4xf32>",
          "tensor<2x3x4xf32>"),
+      op("window_max_si8", "%x: tensor<2x3x8xsi8> {partita.maximum = 90 : i64}",
+         "partita_graph.window_reduce \"r\" max(%x) window [3] strides [2] padding [1, 0] dilations [1] : "
+         "(tensor<2x3x8xsi8>) -> tensor<2x3x4xsi8>",
+         "tensor<2x3x4xsi8>"),
+      op("window_argmax", "%x: tensor<2x3x8x9xf32>",
+         "partita_graph.window_argmax \"r\" (%x) window [3, 2] strides [2, 2] padding [1, 1, 0, 1] dilations [1, 2] : "
+         "(tensor<2x3x8x9xf32>) -> tensor<2x3x4x4xsi64>",
+         "tensor<2x3x4x4xsi64>"),
+      op("window_argmax_ties", "%x: tensor<2x3x8xui8> {partita.maximum = 2 : i64}",
+         "partita_graph.window_argmax \"r\" (%x) window [4] strides [1] padding [0, 0] dilations [1] : "
+         "(tensor<2x3x8xui8>) -> tensor<2x3x5xsi64>",
+         "tensor<2x3x5xsi64>"),
+      op("convolution_integers",
+         "%x: tensor<2x6x8xsi32> {partita.maximum = 200 : i64}, %w: tensor<4x3x3xsi32> {partita.maximum = 200 : i64}",
+         "partita_graph.convolution \"r\" (%x, %w) strides [1] padding [1, 1] dilations [1] groups 2 : "
+         "(tensor<2x6x8xsi32>, tensor<4x3x3xsi32>) -> tensor<2x4x8xsi32>",
+         "tensor<2x4x8xsi32>"),
       op("softmax", "%x: tensor<3x40xf32>",
          "partita_graph.softmax \"r\" (%x) dim 1 : (tensor<3x40xf32>) -> tensor<3x40xf32>", "tensor<3x40xf32>", 1e-5),
       op("softmax_outer", "%x: tensor<8x3xf32>",
@@ -297,6 +314,51 @@ std::vector<Case> makeTensorCases() {
          "tensor<2xf32>"),
   };
 }
+
+std::vector<Case> makeRecurrentCases() {
+  auto cell = [](std::string name, std::string kind, std::string gates, std::string weights, std::string initial,
+                 std::string extraArguments, std::string extra, std::string extraTypes, std::string tail,
+                 std::string result, double relative) {
+    std::string types = gates + ", " + weights + ", " + initial;
+    return Case{name,
+                "(%g: " + gates + ", %w: " + weights + ", %i: " + initial + extraArguments + ") -> " + result +
+                    " { %r = partita_graph.recurrent \"r\" " + kind + " (%g, %w, %i" + extra + ") functions " + tail +
+                    " : (" + types + extraTypes + ") -> " + result + " return %r : " + result + " }",
+                relative};
+  };
+  std::string plain = " clip 0.0 reset_after false coupled false";
+  std::vector<Case> cases;
+  for (std::string function : {"sigmoid", "tanh", "relu", "affine", "leaky_relu", "thresholded_relu", "scaled_tanh",
+                               "hard_sigmoid", "elu", "softsign", "softplus"})
+    cases.push_back(cell("rnn_" + function, "rnn reverse", "tensor<4x1x3x1x5xf32>", "tensor<1x1x5x5xf32>",
+                         "tensor<1x1x3x5xf32>", "", "", "",
+                         "[\"" + function + "\"] alpha [0.5] beta [0.25] clip 1.5 reset_after false coupled false",
+                         "tensor<1x4x1x3x5xf32>", 1e-5));
+  cases.push_back(cell("gru_lengths", "gru both", "tensor<4x2x3x3x5xf32>", "tensor<2x3x5x5xf32>", "tensor<1x2x3x5xf32>",
+                       ", %l: tensor<3xsi32> {partita.maximum = 4 : i64}", " lengths %l", ", tensor<3xsi32>",
+                       R"(["sigmoid", "tanh"] alpha [0.0, 0.0] beta [0.0, 0.0])" + plain, "tensor<1x4x2x3x5xf32>",
+                       1e-5));
+  cases.push_back(
+      cell("gru_after", "gru forward", "tensor<4x1x3x3x5xf32>", "tensor<1x3x5x5xf32>", "tensor<1x1x3x5xf32>",
+           ", %b: tensor<1x5xf32>", " bias %b", ", tensor<1x5xf32>",
+           R"(["sigmoid", "tanh"] alpha [0.0, 0.0] beta [0.0, 0.0] clip 0.0 reset_after true coupled false)",
+           "tensor<1x4x1x3x5xf32>", 1e-5));
+  std::string three = R"(["sigmoid", "tanh", "tanh"] alpha [0.0, 0.0, 0.0] beta [0.0, 0.0, 0.0])";
+  cases.push_back(cell("lstm_peepholes", "lstm both", "tensor<4x2x3x4x5xf32>", "tensor<2x4x5x5xf32>",
+                       "tensor<2x2x3x5xf32>", ", %p: tensor<2x3x5xf32>", " peepholes %p", ", tensor<2x3x5xf32>",
+                       three + plain, "tensor<2x4x2x3x5xf32>", 1e-5));
+  cases.push_back(cell("lstm_coupled", "lstm forward", "tensor<9x1x3x4x5xf32>", "tensor<1x4x5x5xf32>",
+                       "tensor<2x1x3x5xf32>", "", "", "", three + " clip 0.5 reset_after false coupled true",
+                       "tensor<2x9x1x3x5xf32>", 1e-5));
+  cases.push_back(cell("lstm_f64", "lstm reverse", "tensor<3x1x3x4x5xf64>", "tensor<1x4x5x5xf64>",
+                       "tensor<2x1x3x5xf64>", "", "", "", three + plain, "tensor<2x3x1x3x5xf64>", 1e-5));
+  cases.push_back(cell("lstm_bf16", "lstm forward", "tensor<3x1x3x4x5xbf16>", "tensor<1x4x5x5xbf16>",
+                       "tensor<2x1x3x5xbf16>", "", "", "", three + plain, "tensor<2x3x1x3x5xbf16>", 1.6e-2));
+  return cases;
+}
+
+INSTANTIATE_TEST_SUITE_P(Recurrent, Ops, testing::ValuesIn(makeRecurrentCases()),
+                         [](const testing::TestParamInfo<Case> &info) { return info.param.name; });
 
 INSTANTIATE_TEST_SUITE_P(Tensor, Ops, testing::ValuesIn(makeTensorCases()),
                          [](const testing::TestParamInfo<Case> &info) { return info.param.name; });

@@ -30,28 +30,9 @@ static void importConcat(NodeContext &node) {
     inputs.push_back(node.input(i));
   if (inputs.empty() || llvm::is_contained(inputs, Value()))
     return node.hasFailed() ? void() : node.fail("E-BAD-FILE", "has no inputs");
-  Sizes total = node.sizesOf(inputs[0]);
-  std::optional<int64_t> axis = node.normalizeAxis(node.getInteger("axis", 0), static_cast<int64_t>(total.size()));
-  if (!axis)
-    return;
-  Type element = cast<RankedTensorType>(inputs[0].getType()).getElementType();
-  total[*axis] = DimSize(0);
-  for (Value input : inputs) {
-    Sizes sizes = node.sizesOf(input);
-    DimSize along = sizes.size() == total.size() ? sizes[*axis] : DimSize(0);
-    if (sizes.size() == total.size())
-      sizes[*axis] = total[*axis];
-    std::optional<DimSize> sum = addChecked(total[*axis], along);
-    if (sizes != total || !sum || cast<RankedTensorType>(input.getType()).getElementType() != element)
-      return node.failShape("an input of shape " + toText(node.sizesOf(input)) + " does not continue " + toText(total));
-    total[*axis] = *sum;
-  }
-  RankedTensorType type = node.makeType(total, element);
-  if (inputs.size() == 1)
-    return node.setResult(0, inputs[0]);
-  if (type)
-    node.setResult(0, node.finish(ConcatOp::create(node.getSession().getBuilder(), node.getLocation(), type,
-                                                   node.partName("concat"), inputs, *axis)));
+  auto rank = static_cast<int64_t>(node.sizesOf(inputs[0]).size());
+  if (std::optional<int64_t> axis = node.normalizeAxis(node.getInteger("axis", 0), rank))
+    node.setResult(0, node.concat(inputs, *axis));
 }
 
 /// The lengths of the parts: given, or equal (the last one smaller, from set 18 on). nullopt: reported.

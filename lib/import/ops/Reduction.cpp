@@ -48,6 +48,8 @@ static std::optional<double> countTerms(NodeContext &node, Value value, llvm::Ar
 }
 
 Value partita::import::makeMean(NodeContext &node, Value value, llvm::ArrayRef<int64_t> axes, bool keepDims) {
+  if (!value)
+    return Value();
   std::optional<double> count = countTerms(node, value, axes);
   if (!count)
     return Value();

@@ -10,8 +10,10 @@ using namespace partita::import;
 /// Bounds of a window's numbers: their products and sums stay far inside 64 bits.
 static constexpr int64_t largestStep = int64_t(1) << 24;
 
+bool partita::import::isWindowStep(int64_t value, int64_t least) { return value >= least && value <= largestStep; }
+
 static bool areInRange(llvm::ArrayRef<int64_t> values, int64_t least) {
-  return llvm::all_of(values, [&](int64_t value) { return value >= least && value <= largestStep; });
+  return llvm::all_of(values, [&](int64_t value) { return isWindowStep(value, least); });
 }
 
 /// auto_pad=SAME_*: as many results as the stride allows, the odd element at the high (or low) end.

@@ -23,6 +23,9 @@ struct Windows {
   Sizes outputs;
 };
 
+/// Whether a window's number is at least `least` and small enough that products and sums stay far inside 64 bits.
+bool isWindowStep(int64_t value, int64_t least);
+
 /// Reads the attributes of a window of extents `kernel` over `image` [batch, channels, spatial...]. nullopt: reported.
 std::optional<Windows> readWindows(NodeContext &node, const Sizes &image, llvm::ArrayRef<int64_t> kernel);
 

@@ -45,7 +45,7 @@ TEST_F(DecompositionTest, EqualsTheComposite) {
     // In double precision nothing hides behind rounding.
     EXPECT_LE(findLargestError(small->results.begin()->second.reference, control.reference), 1e-12);
   }
-  EXPECT_EQ(composites.size(), 6u);
+  EXPECT_EQ(composites.size(), 7u);
 }
 
 TEST_F(DecompositionTest, NamesOfSmallOpsAreUniqueAndBeginWithTheCompositesNameWhichTheLastKeeps) {

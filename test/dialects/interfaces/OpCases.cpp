@@ -70,6 +70,10 @@ static void addMatrixWork(std::vector<OpCase> &cases) {
               "tensor<4x3x3x3xf32>", "tensor<2x4x5x4xf32>");
   convolution("strides [2] padding [1, 2] dilations [2] groups 2", "tensor<3x4x8xf32>", "tensor<6x2x3xf32>",
               "tensor<3x6x4xf32>");
+  cases.push_back({R"(convolution "op" (%a0, %a1) strides [1] padding [1, 0] dilations [1] groups 2)",
+                   {"tensor<3x4x5xsi32>", "tensor<6x2x2xsi32>"},
+                   "tensor<3x6x5xsi32>",
+                   9});
   convolution("strides [1] padding [0, 0] dilations [1] groups 4", "tensor<1x4x5xf32>", "tensor<4x1x2xf32>",
               "tensor<1x4x4xf32>");
   // Halos: strides on uneven parts, a kernel longer than a part, elements behind the last position, three dims.
@@ -188,6 +192,17 @@ static void addReductions(std::vector<OpCase> &cases) {
         {"window_reduce \"op\" " + std::string(kind) + "(%a0) window [5] strides [2] padding [2, 2] dilations [1]",
          {"tensor<1x2x9xf32>"},
          "tensor<1x2x5xf32>"});
+  cases.push_back({R"(window_reduce "op" max(%a0) window [2] strides [1] padding [1, 0] dilations [1])",
+                   {"tensor<3x4x5xsi8>"},
+                   "tensor<3x4x5xsi8>",
+                   9});
+  cases.push_back({R"(window_argmax "op" (%a0) window [3, 2] strides [2, 1] padding [1, 1, 0, 1] dilations [1, 2])",
+                   {"tensor<5x3x6x5xf32>"},
+                   "tensor<5x3x3x4xsi64>"});
+  cases.push_back({R"(window_argmax "op" (%a0) window [3] strides [1] padding [0, 0] dilations [1])",
+                   {"tensor<4x5x6xui8>"},
+                   "tensor<4x5x4xsi64>",
+                   3});
 }
 
 static void addComposites(std::vector<OpCase> &cases) {
@@ -233,6 +248,32 @@ static void addComposites(std::vector<OpCase> &cases) {
       cases.push_back({"rotary \"op\" (%a0, %a1, %a2) interleaved " + std::string(interleaved),
                        {"tensor<2x3x5x4xf32>", table, table},
                        "tensor<2x3x5x4xf32>"});
+}
+
+/// Kinds, directions, optional operands and functions; batches of 5 and 3 units.
+static void addRecurrent(std::vector<OpCase> &cases) {
+  auto cell = [&](const std::string &kind, int gates, int states, int directions, const std::string &extra,
+                  std::vector<std::string> operands, const std::string &functions, const std::string &tail) {
+    std::string d = std::to_string(directions), g = std::to_string(gates), s = std::to_string(states);
+    operands.insert(operands.begin(), {"tensor<4x" + d + "x5x" + g + "x3xf32>", "tensor<" + d + "x" + g + "x3x3xf32>",
+                                       "tensor<" + s + "x" + d + "x5x3xf32>"});
+    cases.push_back({"recurrent \"op\" " + kind + " (%a0, %a1, %a2" + extra + ") functions " + functions + " " + tail,
+                     operands, "tensor<" + s + "x4x" + d + "x5x3xf32>", 5});
+  };
+  std::string plain = "clip 0.0 reset_after false coupled false", one = "alpha [0.5] beta [0.25] ",
+              two = "alpha [0.5, 0.5] beta [0.25, 0.5] ", three = "alpha [0.5, 0.5, 2.0] beta [0.25, 0.5, 0.5] ";
+  cell("rnn forward", 1, 1, 1, "", {}, R"(["tanh"])", one + plain);
+  cell("rnn both", 1, 1, 2, " lengths %a3", {"tensor<5xsi32>"}, R"(["affine"])", one + plain);
+  for (const char *function : {"leaky_relu", "thresholded_relu", "hard_sigmoid", "elu", "softsign", "softplus", "relu"})
+    cell("rnn reverse", 1, 1, 1, "", {}, "[\"" + std::string(function) + "\"]",
+         one + "clip 1.5 reset_after false coupled false");
+  cell("gru both", 3, 1, 2, " lengths %a3", {"tensor<5xsi64>"}, R"(["sigmoid", "tanh"])", two + plain);
+  cell("gru reverse", 3, 1, 1, " bias %a3", {"tensor<1x3xf32>"}, R"(["hard_sigmoid", "scaled_tanh"])",
+       two + "clip 0.75 reset_after true coupled false");
+  cell("lstm both", 4, 2, 2, " peepholes %a3 lengths %a4", {"tensor<2x3x3xf32>", "tensor<5xsi32>"},
+       R"(["sigmoid", "tanh", "tanh"])", three + plain);
+  cell("lstm forward", 4, 2, 1, "", {}, R"(["sigmoid", "relu", "scaled_tanh"])",
+       three + "clip 2.0 reset_after false coupled true");
 }
 
 static void addSymbolic(std::vector<OpCase> &cases) {
@@ -283,6 +324,7 @@ std::vector<OpCase> listOpCases() {
   addIndexing(cases);
   addReductions(cases);
   addComposites(cases);
+  addRecurrent(cases);
   addSymbolic(cases);
   return cases;
 }
