@@ -3,10 +3,10 @@
 //===- Check.cpp - Everything that is wrong with a model file, at once ---------===//
 #include "partita/import/Check.h"
 
+#include "Body.h"
 #include "CheckLog.h"
 #include "ImportSession.h"
 #include "InputTypes.h"
-#include "Body.h"
 #include "partita/dialects/graph/Graph.h"
 #include "partita/support/Error.h"
 

@@ -115,8 +115,8 @@ static onnx::Node &addCountingLoop(onnx::Model &model, const std::string &trips,
 class Loops : public ControlFlow {
 protected:
   onnx::Model makeLoop(const std::string &trips, const std::string &cond, bool hasRows) {
-    onnx::Model model = makeModel({{"x", {2}}}, hasRows ? std::vector<std::string>{"y", "rows"}
-                                                        : std::vector<std::string>{"y"});
+    onnx::Model model =
+        makeModel({{"x", {2}}}, hasRows ? std::vector<std::string>{"y", "rows"} : std::vector<std::string>{"y"});
     onnx::Node &node = addCountingLoop(model, trips, cond);
     if (!hasRows)
       node.mutable_output()->RemoveLast();
@@ -145,7 +145,8 @@ TEST_F(Loops, DeclaredRowsFixTheTripCount) {
   onnx::Model model = makeLoop("n", "cond", /*hasRows=*/true);
   addScalar(model, "n", onnx::SI64);
   addScalar(model, "cond", onnx::BOOLEAN);
-  onnx::Shape &shape = *model.mutable_graph()->mutable_output(1)->mutable_type()->mutable_tensor_type()->mutable_shape();
+  onnx::Shape &shape =
+      *model.mutable_graph()->mutable_output(1)->mutable_type()->mutable_tensor_type()->mutable_shape();
   shape.add_dim()->set_dim_value(3);
   shape.add_dim()->set_dim_value(2);
   importModel(model);
@@ -216,8 +217,8 @@ TEST_F(ControlFlow, ScanReadsAndWritesInBothDirections) {
 
 class Functions : public ControlFlow {
 protected:
-  static onnx::Function &addFunction(onnx::Model &model, const std::string &name, const std::vector<std::string> &inputs,
-                                     const std::vector<std::string> &outputs) {
+  static onnx::Function &addFunction(onnx::Model &model, const std::string &name,
+                                     const std::vector<std::string> &inputs, const std::vector<std::string> &outputs) {
     onnx::Function &function = *model.add_functions();
     function.set_name(name);
     function.set_domain("own");
