@@ -109,7 +109,7 @@ private:
         ElementwiseOp::create(small.builder, small.location, flags, small.part(named((suffix + "/runs").str())),
                               ElementwiseKind::lt, ValueRange{steps, op.getLengths()});
     Value all = small.broadcast(named((suffix + "/wide").str()), runs,
-                                 getTensorType({batch, units}, small.builder.getI1Type()), {0});
+                                getTensorType({batch, units}, small.builder.getI1Type()), {0});
     return ElementwiseOp::create(small.builder, small.location, rowType(), small.part(named(suffix)),
                                  ElementwiseKind::select, ValueRange{all, next, state});
   }
@@ -257,7 +257,6 @@ SmallVector<Value> RecurrentOp::decompose(OpBuilder &builder) {
                           {one, one, DimSize(directions), batch, units}));
     all.push_back(join("times" + Twine(state), rows, 1, {one, DimSize(steps), DimSize(directions), batch, units}));
   }
-  Value result =
-      join("states", all, 0, {DimSize(getNumStates()), DimSize(steps), DimSize(directions), batch, units});
+  Value result = join("states", all, 0, {DimSize(getNumStates()), DimSize(steps), DimSize(directions), batch, units});
   return small.finish(result, type.getElementType());
 }

@@ -14,12 +14,15 @@ namespace partita::graph {
 /// Writes small ops named NAME/part.
 class SmallOps {
 public:
-  SmallOps(mlir::OpBuilder &builder, mlir::Operation *op) : builder(builder), location(op->getLoc()), name(getModelName(op)) {}
+  SmallOps(mlir::OpBuilder &builder, mlir::Operation *op)
+      : builder(builder), location(op->getLoc()), name(getModelName(op)) {}
 
   mlir::StringAttr part(llvm::StringRef suffix) { return builder.getStringAttr(name + "/" + suffix); }
 
   /// The value as computed with: f32 for shorter floats.
-  mlir::Value widen(llvm::StringRef suffix, mlir::Value x) { return cast(suffix, x, computedElement(tensorType(x).getElementType())); }
+  mlir::Value widen(llvm::StringRef suffix, mlir::Value x) {
+    return cast(suffix, x, computedElement(tensorType(x).getElementType()));
+  }
 
   static mlir::Type computedElement(mlir::Type element) {
     return element.getIntOrFloatBitWidth() < 32 ? mlir::Float32Type::get(element.getContext()) : element;
@@ -56,7 +59,8 @@ public:
     return ReduceOp::create(builder, location, getTensorType(kept, type.getElementType()), part(suffix), kind, x, dims);
   }
 
-  mlir::Value slice(llvm::StringRef suffix, mlir::Value x, llvm::ArrayRef<int64_t> starts, llvm::ArrayRef<DimSize> sizes) {
+  mlir::Value slice(llvm::StringRef suffix, mlir::Value x, llvm::ArrayRef<int64_t> starts,
+                    llvm::ArrayRef<DimSize> sizes) {
     llvm::SmallVector<int64_t> strides(starts.size(), 1);
     return SliceOp::create(builder, location, getTensorType(sizes, tensorType(x).getElementType()), part(suffix), x,
                            starts, strides);
@@ -66,7 +70,8 @@ public:
     return ReshapeOp::create(builder, location, getTensorType(sizes, tensorType(x).getElementType()), part(suffix), x);
   }
 
-  mlir::Value broadcast(llvm::StringRef suffix, mlir::Value x, mlir::RankedTensorType like, llvm::ArrayRef<int64_t> dims) {
+  mlir::Value broadcast(llvm::StringRef suffix, mlir::Value x, mlir::RankedTensorType like,
+                        llvm::ArrayRef<int64_t> dims) {
     return BroadcastOp::create(builder, location, like, part(suffix), x, dims);
   }
 
@@ -77,8 +82,9 @@ public:
     llvm::APFloat number(value);
     bool losesInfo;
     number.convert(element.getFloatSemantics(), llvm::APFloat::rmNearestTiesToEven, &losesInfo);
-    mlir::Value constant = ConstantOp::create(builder, location, scalar, part((suffix + "/value").str()),
-                                        llvm::cast<mlir::ElementsAttr>(mlir::DenseElementsAttr::get(scalar, number)));
+    mlir::Value constant =
+        ConstantOp::create(builder, location, scalar, part((suffix + "/value").str()),
+                           llvm::cast<mlir::ElementsAttr>(mlir::DenseElementsAttr::get(scalar, number)));
     return broadcast(suffix, constant, like, {});
   }
 

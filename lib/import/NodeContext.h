@@ -115,7 +115,6 @@ public:
   /// Dim i of the value becomes dim `dims[i]` of a tensor of `sizes`, whose other dims repeat.
   mlir::Value spread(mlir::Value value, const Sizes &sizes, llvm::ArrayRef<int64_t> dims,
                      llvm::StringRef part = "broadcast");
-  mlir::Value concat(llvm::ArrayRef<mlir::Value> values, int64_t dim, llvm::StringRef part = "concat");
   /// `sizes[dim]` elements from `start` on.
   mlir::Value cut(mlir::Value value, int64_t dim, int64_t start, const DimSize &size, int64_t stride = 1,
                   llvm::StringRef part = "slice");

@@ -27,25 +27,6 @@ Value NodeContext::spread(Value value, const Sizes &sizes, llvm::ArrayRef<int64_
   return finish(BroadcastOp::create(session.getBuilder(), location, type, partName(part), value, dims));
 }
 
-Value NodeContext::concat(llvm::ArrayRef<Value> values, int64_t dim, llvm::StringRef part) {
-  if (llvm::is_contained(values, Value()))
-    return Value();
-  Sizes total = sizesOf(values[0]);
-  total[dim] = DimSize(0);
-  for (Value value : values) {
-    std::optional<DimSize> sum = addChecked(total[dim], sizesOf(value)[dim]);
-    if (!sum) {
-      failShape("an extent is too large");
-      return Value();
-    }
-    total[dim] = *sum;
-  }
-  RankedTensorType type = makeType(total, elementOf(values[0]));
-  if (!type || values.size() == 1)
-    return type ? values[0] : Value();
-  return finish(ConcatOp::create(session.getBuilder(), location, type, partName(part), values, dim));
-}
-
 Value NodeContext::cut(Value value, int64_t dim, int64_t start, const DimSize &size, int64_t stride,
                        llvm::StringRef part) {
   if (!value)

@@ -72,8 +72,7 @@ void partita::import::setStatistics(NodeContext &node, Value x, int64_t axis, do
   if (!wantsDeviation)
     return;
   Value centred = mean ? node.elementwise(ElementwiseKind::sub, {x, mean}, "centred") : x;
-  Value variance =
-      makeMean(node, node.elementwise(ElementwiseKind::mul, {centred, centred}, "square"), dims, true);
+  Value variance = makeMean(node, node.elementwise(ElementwiseKind::mul, {centred, centred}, "square"), dims, true);
   Value shifted = node.withNumber(ElementwiseKind::add, variance, epsilon, "shifted");
   node.setResult(deviationResult, node.elementwise(ElementwiseKind::rsqrt, {shifted}, "inverse_deviation"));
 }
@@ -210,8 +209,7 @@ static void importBatchTraining(NodeContext &node, Value x, llvm::ArrayRef<Value
   Value mean = makeMean(node, x, dims, /*keepDims=*/false);
   Value centred =
       mean ? node.elementwise(ElementwiseKind::sub, {x, spreadChannels(node, mean, x)}, "centred") : Value();
-  Value variance =
-      makeMean(node, node.elementwise(ElementwiseKind::mul, {centred, centred}, "square"), dims, false);
+  Value variance = makeMean(node, node.elementwise(ElementwiseKind::mul, {centred, centred}, "square"), dims, false);
   if (!variance)
     return;
   node.setResult(0, node.finish(BatchNormOp::create(node.getSession().getBuilder(), node.getLocation(), x.getType(),
