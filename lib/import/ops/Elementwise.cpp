@@ -115,7 +115,9 @@ static void importIsInf(NodeContext &node) {
 /// Whether one input is an integer or bool tensor: logic of bool and of bits is one kind of op.
 template <ElementwiseKind kind, bool isBitwise> static void importLogic(NodeContext &node) {
   SmallVector<Value> operands;
-  for (int i = 0; i < node.countInputs(); ++i) {
+  // A missing input is reported by input().
+  for (int i = 0, needed = kind == ElementwiseKind::logical_not ? 1 : 2; i < std::max(node.countInputs(), needed);
+       ++i) {
     operands.push_back(node.input(i));
     if (!operands.back())
       return;
