@@ -2,7 +2,7 @@
 //
 //===- ControlFlow.cpp - If, Loop and Scan -------------------------------------===//
 //
-// Bodies are written out (docs/decisions/0009): a known condition picks its branch, a loop is unrolled. A condition
+// Bodies are written out (docs/decisions/0010): a known condition picks its branch, a loop is unrolled. A condition
 // that only the run knows chooses between values that are both computed, where computing the other one cannot fail.
 //
 //===----------------------------------------------------------------------===//
