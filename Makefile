@@ -5,7 +5,7 @@
 #   make test     set up, build, and run every test
 JOBS ?= $(shell nproc)
 
-.PHONY: demo test setup build format tidy reference debug asan tsan fuzz
+.PHONY: demo test setup build format tidy reference debug asan tsan fuzz benchmark
 
 demo: build
 	python-free-examples/01-demo/run.sh
@@ -27,6 +27,10 @@ format:
 
 tidy: build
 	tools/dev/check-tidy build
+
+# Measures; no test hangs on it. Needs libraries and Python packages that nothing else needs, and says which.
+benchmark: build
+	tools/dev/benchmark-kernels
 
 reference:
 	tools/dev/generate-reference docs/reference

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""What the kernel benchmark measures: one entry a row. A new row is a new entry; nothing else has to be told of it.
+
+A target of kind "at least" bounds the peer's time divided by ours (its rate), "at most" bounds ours divided by the peer's
+or, without a peer, our figure itself.
+"""
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Product:
+    """A[batch, m, k] x B[batch, k, n]; a weight is a constant that both sides may pack before the clock runs."""
+    section: str
+    name: str
+    peer: str  # openblas or onednn
+    isa: str  # avx512 or v3
+    target: float
+    m: int
+    k: int
+    n: int
+    batch: int = 1
+    weight: bool = False
+
+
+@dataclass(frozen=True)
+class Rows:
+    """An op over rows, against memcpy of as many bytes as it reads and writes."""
+    section: str
+    name: str
+    op: str  # a key of models.ROW_OPS
+    shape: tuple
+    target: float = 0.55
+    isa: str = "native"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A whole model of the zoo against onnxruntime."""
+    section: str
+    name: str
+    zoo: tuple
+    threads: int
+    target: float
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A figure of ours alone: `what` is compile-seconds, compile-memory, start or rank-time."""
+    section: str
+    name: str
+    what: str
+    zoo: tuple
+    target: float
+
+
+SECTIONS = ["sgemm", "shapes", "rows", "transformers", "convolutions", "recurrent", "compile", "start", "ranks"]
+
+GPT = ("gpt", "--seq", "128")
+BERT = ("bert", "--seq", "128")
+VIT = ("vit",)
+LLAMA = ("llama2-7b", "--layers", "12", "--hidden", "768", "--heads", "12", "--kv-heads", "12", "--ffn", "2048",
+         "--seq", "128", "--vocab", "32000")
+RESNET = ("resnet50",)
+MOBILENET = ("mobilenet",)
+LSTM = ("lstm", "--layers", "2", "--hidden", "512", "--batch", "1", "--seq", "128", "--vocab", "512")
+
+CASES = []
+for isa, target in (("avx512", 0.95), ("v3", 0.90)):
+    for size in (512, 1024, 2048):
+        CASES.append(Product("sgemm", f"sgemm {size}", "openblas", isa, target, size, size, size))
+
+for name, m, k, n in (("GPT-2 qkv", 128, 768, 2304), ("GPT-2 projection", 128, 768, 768),
+                      ("BERT ffn up", 128, 768, 3072), ("BERT ffn down", 128, 3072, 768),
+                      ("GPT-2 qkv, one token", 1, 768, 2304), ("GPT-2 ffn up, one token", 1, 768, 3072),
+                      ("GPT-2 ffn down, four tokens", 4, 3072, 768)):
+    CASES.append(Product("shapes", f"{name} {m}x{k}x{n}", "onednn", "avx512", 0.9, m, k, n, weight=True))
+for name, batch, m, k, n in (("scores", 12, 128, 64, 128), ("weighted values", 12, 128, 128, 64)):
+    CASES.append(Product("shapes", f"{name} {batch}x{m}x{k}x{n}", "onednn", "avx512", 0.9, m, k, n, batch))
+
+for op in ("softmax", "layer_norm", "gelu", "residual"):
+    CASES.append(Rows("rows", f"{op} 4096x1024", op, (4096, 1024)))
+
+for threads in (1, 2):
+    for name, zoo in (("GPT-2 small, 128", GPT), ("BERT-base, 128", BERT), ("ViT-B/16", VIT), ("Llama-style 160M, 128", LLAMA)):
+        CASES.append(Model("transformers", name, zoo, threads, 1.1))
+    for name, zoo in (("ResNet-50", RESNET), ("MobileNetV3", MOBILENET)):
+        CASES.append(Model("convolutions", name, zoo, threads, 1.5))
+    CASES.append(Model("recurrent", "LSTM 2x512, 128 steps", LSTM, threads, 1.2))
+
+for name, zoo in (("GPT-2 small", GPT), ("ResNet-50", RESNET)):
+    CASES.append(Limit("compile", f"{name}, seconds", "compile-seconds", zoo, 10))
+    CASES.append(Limit("compile", f"{name}, GiB", "compile-memory", zoo, 1.5))
+    CASES.append(Limit("start", f"{name}, start to first result less one step, seconds", "start", zoo, 0.3))
+CASES.append(Limit("ranks", "GPT-2 small, 4 ranks on 2 cores, processor time of 1 rank", "rank-time", GPT, 1.15))

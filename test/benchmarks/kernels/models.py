@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""ONNX files of single ops, for the rows about kernels."""
+import numpy as np
+from onnx import TensorProto, helper, load, numpy_helper, save
+
+
+def write(path, nodes, inputs, outputs, constants):
+    def info(items):
+        return [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in items]
+    graph = helper.make_graph(nodes, "case", info(inputs), info(outputs),
+                              [numpy_helper.from_array(value, name) for name, value in constants])
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9), path)
+
+
+def product(case, path):
+    lead = [case.batch] if case.batch > 1 else []
+    a, b, y = lead + [case.m, case.k], lead + [case.k, case.n], lead + [case.m, case.n]
+    weight = np.random.default_rng(1).standard_normal(b, np.float32)
+    write(path, [helper.make_node("MatMul", ["a", "b"], ["y"])], [("a", a)] if case.weight else [("a", a), ("b", b)],
+          [("y", y)], [("b", weight)] if case.weight else [])
+
+
+# How often a row is read and written; nodes; constants by name with the axes that they have.
+ROW_OPS = {
+    "softmax": (1, 1, [helper.make_node("Softmax", ["x"], ["y"], axis=-1)], []),
+    "layer_norm": (1, 1, [helper.make_node("LayerNormalization", ["x", "scale", "bias"], ["y"], axis=-1)], ["scale", "bias"]),
+    "gelu": (1, 1, [helper.make_node("Gelu", ["x"], ["y"])], []),
+    "residual": (2, 1, [helper.make_node("Add", ["x", "z"], ["y"])], []),
+}
+
+
+def rows(case, path):
+    reads, _, nodes, constants = ROW_OPS[case.op]
+    shape, generator = list(case.shape), np.random.default_rng(1)
+    inputs = [(name, shape) for name in ("x", "z")[:reads]]
+    write(path, nodes, inputs, [("y", shape)],
+          [(name, generator.standard_normal(shape[-1:], np.float32)) for name in constants])
+
+
+def row_bytes(case):
+    reads, writes = ROW_OPS[case.op][:2]
+    return 4 * (reads + writes) * int(np.prod(case.shape))
+
+
+def write_for_onnxruntime(path, target):
+    """onnxruntime's Attention refuses masks that it has to broadcast along queries: the peer gets them expanded."""
+    model = load(path, load_external_data=False)
+    nodes = list(model.graph.node)
+    masks = {node.input[3] for node in nodes if node.op_type == "Attention" and len(node.input) > 3 and node.input[3]}
+    sequence = model.graph.input[0].type.tensor_type.shape.dim[1].dim_value if masks else 0
+    del model.graph.node[:]
+    for node in nodes:
+        if node.op_type == "Attention" and len(node.input) > 3:
+            node.input[3] += "/expanded"
+        model.graph.node.append(node)
+        for mask in masks.intersection(node.output):
+            model.graph.node.append(helper.make_node("Expand", [mask, "mask/shape"], [mask + "/expanded"]))
+    if masks:
+        model.graph.initializer.append(numpy_helper.from_array(np.array([1, 1, sequence, sequence]), "mask/shape"))
+    save(model, target)
