@@ -4,56 +4,37 @@
 #include "ObjectWriter.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "partita/lowering/CpuTarget.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
-#include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/TargetParser/Host.h"
-#include "llvm/TargetParser/SubtargetFeature.h"
 
 using namespace mlir;
 using namespace partita;
 using namespace partita::lowering;
 
-/// Names and features of the processor; "native" is the host's.
-static std::pair<std::string, std::string> describeProcessor(StringRef cpu) {
-  if (cpu != "native")
-    return {cpu.str(), ""};
-  llvm::SubtargetFeatures features;
-  for (auto &[name, isOn] : llvm::sys::getHostCPUFeatures())
-    features.AddFeature(name, isOn);
-  return {llvm::sys::getHostCPUName().str(), features.getString()};
-}
-
-static std::unique_ptr<llvm::TargetMachine> createTarget(ModuleOp module, const EmitOptions &options) {
+/// Null where LLVM has no code generator at all.
+static std::unique_ptr<llvm::TargetMachine> createTarget(const CpuTarget &cpu, const EmitOptions &options) {
   llvm::InitializeNativeTarget();
   llvm::InitializeNativeTargetAsmPrinter();
   llvm::Triple triple(llvm::sys::getDefaultTargetTriple());
   std::string error;
   const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, error);
-  if (!target) {
-    module.emitError() << "E-CPU: this LLVM has no code generator for " << triple.str() << ": " << error;
+  if (!target)
     return nullptr;
-  }
-  auto [cpu, features] = describeProcessor(options.cpu);
-  std::unique_ptr<llvm::MCSubtargetInfo> known(target->createMCSubtargetInfo(triple, "", ""));
-  if (!known || !known->isCPUStringValid(cpu)) {
-    module.emitError() << "E-CPU: '" << options.cpu << "' is no processor of " << triple.getArchName().str()
-                       << "; valid are 'native' and names such as 'x86-64-v3'";
-    return nullptr;
-  }
   llvm::CodeGenOptLevel level = options.optimizationLevel == 0   ? llvm::CodeGenOptLevel::None
                                 : options.optimizationLevel == 1 ? llvm::CodeGenOptLevel::Less
                                                                  : llvm::CodeGenOptLevel::Default;
   llvm::TargetOptions targetOptions;
   targetOptions.AllowFPOpFusion = llvm::FPOpFusion::Standard;
   return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
-      triple, cpu, features, targetOptions, llvm::Reloc::PIC_, llvm::CodeModel::Small, level));
+      triple, cpu.name, cpu.features, targetOptions, llvm::Reloc::PIC_, llvm::CodeModel::Small, level));
 }
 
 static llvm::GlobalVariable *addConstant(llvm::Module &module, llvm::Constant *value, StringRef name) {
@@ -68,10 +49,10 @@ static void addTables(llvm::Module &module, const runtime::Image &image) {
   std::vector<llvm::Constant *> functions;
   for (llvm::Function &function : module) {
     function.setDoesNotThrow();
-    if (function.isDeclaration())
+    // What is internal already is shared by kernels; all others with a body are kernels, in the order of their numbers.
+    if (function.isDeclaration() || function.hasLocalLinkage())
       continue;
     function.setLinkage(llvm::GlobalValue::InternalLinkage);
-    // Only kernels have bodies, in the order of their numbers.
     functions.push_back(&function);
   }
   auto *tableType = llvm::ArrayType::get(pointer, functions.size());
@@ -105,9 +86,12 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &target, unsigned
 }
 
 FailureOr<MachineCode> lowering::writeObject(ModuleOp module, const runtime::Image &image, const EmitOptions &options) {
-  std::unique_ptr<llvm::TargetMachine> target = createTarget(module, options);
-  if (!target)
+  FailureOr<CpuTarget> cpu = describeCpu(module, options.cpu);
+  if (failed(cpu))
     return failure();
+  std::unique_ptr<llvm::TargetMachine> target = createTarget(*cpu, options);
+  if (!target)
+    return module.emitError("E-INTERNAL: a processor is known, but no code generator for it");
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> code = translateModuleToLLVMIR(module, context, "partita");
   if (!code)
@@ -120,6 +104,9 @@ FailureOr<MachineCode> lowering::writeObject(ModuleOp module, const runtime::Ima
   for (llvm::Function &function : *code) {
     function.addFnAttr("target-cpu", target->getTargetCPU());
     function.addFnAttr("target-features", target->getTargetFeatureString());
+    // Some processors prefer narrower vectors than they have; the kernels are written for the widest.
+    if (cpu->hasAvx512)
+      function.addFnAttr("prefer-vector-width", std::to_string(cpu->vectorBits));
   }
   optimize(*code, *target, options.optimizationLevel);
   MachineCode result;

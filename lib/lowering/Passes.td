@@ -102,6 +102,7 @@ def KeepKernelsPass : Pass<"partita-keep-kernels", "::mlir::ModuleOp"> {
   let summary = "removes everything that is data and not code";
   let description = [{
     Stage functions, channels, programs and segments are in the image by now; kernels, constants and what they call stay.
+    Functions that kernels share are `llvm.func internal`: a kernel is what has a body and is not internal.
   }];
 }
 

@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Transforms/Passes.h"
+#include "partita/lowering/CpuTarget.h"
 #include "partita/lowering/Lowering.h"
 #include "partita/lowering/Passes.h"
 
@@ -13,7 +14,7 @@ using namespace mlir;
 using namespace partita;
 using namespace partita::lowering;
 
-void lowering::buildBufferPipeline(OpPassManager &passes) {
+void lowering::buildBufferPipeline(OpPassManager &passes, StringRef cpu) {
   passes.addPass(createStartCommunicationPass());
   passes.addPass(createLowerGraphPass());
   passes.addNestedPass<func::FuncOp>(createFuseKernelsPass());
@@ -21,7 +22,7 @@ void lowering::buildBufferPipeline(OpPassManager &passes) {
   passes.addNestedPass<func::FuncOp>(createAssignScratchPass());
 }
 
-void lowering::buildLLVMPipeline(OpPassManager &passes) {
+void lowering::buildLLVMPipeline(OpPassManager &passes, StringRef cpu) {
   passes.addNestedPass<func::FuncOp>(createLowerToLoopsPass());
   passes.addPass(createLowerRuntimeCallsPass());
   passes.addPass(createKeepKernelsPass());
@@ -45,15 +46,17 @@ void lowering::buildLLVMPipeline(OpPassManager &passes) {
 FailureOr<runtime::Image> lowering::assignBuffers(ModuleOp module, std::map<std::string, ArenaUse> *use) {
   OwningOpRef<ModuleOp> copy = module.clone();
   PassManager passes(module.getContext());
-  buildBufferPipeline(passes);
+  buildBufferPipeline(passes, "native");
   if (failed(passes.run(*copy)))
     return failure();
   return buildImage(*copy, use);
 }
 
-LogicalResult lowering::lowerToLLVM(ModuleOp module, runtime::Image &image) {
+LogicalResult lowering::lowerToLLVM(ModuleOp module, runtime::Image &image, StringRef cpu) {
+  if (failed(describeCpu(module, cpu)))
+    return failure();
   PassManager buffers(module.getContext());
-  buildBufferPipeline(buffers);
+  buildBufferPipeline(buffers, cpu);
   if (failed(buffers.run(module)))
     return failure();
   FailureOr<runtime::Image> built = buildImage(module, nullptr);
@@ -61,6 +64,6 @@ LogicalResult lowering::lowerToLLVM(ModuleOp module, runtime::Image &image) {
     return failure();
   image = std::move(*built);
   PassManager passes(module.getContext());
-  buildLLVMPipeline(passes);
+  buildLLVMPipeline(passes, cpu);
   return passes.run(module);
 }

@@ -72,7 +72,7 @@ public:
     }
     if (last == Phase::partition)
       return success();
-    if (failed(lowering::lowerToLLVM(*module, image)))
+    if (failed(lowering::lowerToLLVM(*module, image, arguments.get("cpu", "native"))))
       return failure();
     image.model = llvm::sys::path::stem(path).str();
     image.predicted.stepSeconds = predictedSeconds;

@@ -98,7 +98,7 @@ llvm::Expected<NamedTensors> InProcessProgram::run(const NamedTensors &inputs, M
 
 llvm::Expected<InProcessProgram> compileInProcess(ModuleOp module, const EmitOptions &options) {
   runtime::Image image;
-  if (failed(lowerToLLVM(module, image)))
+  if (failed(lowerToLLVM(module, image, options.cpu)))
     return fail("lowering failed");
   FailureOr<std::string> object = emitObject(module, image, options);
   if (failed(object))

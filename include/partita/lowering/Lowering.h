@@ -23,9 +23,9 @@ void registerBufferizableModels(mlir::DialectRegistry &registry);
 void registerLoweringModels(mlir::DialectRegistry &registry);
 
 /// Segments become kernels on buffers, with scratch offsets: everything that decides memory.
-void buildBufferPipeline(mlir::OpPassManager &passes);
+void buildBufferPipeline(mlir::OpPassManager &passes, llvm::StringRef cpu);
 /// Kernels on buffers become functions of the LLVM dialect; all else is removed from the module.
-void buildLLVMPipeline(mlir::OpPassManager &passes);
+void buildLLVMPipeline(mlir::OpPassManager &passes, llvm::StringRef cpu);
 
 /// Bytes of one stage's arena, at the moment of its peak by class.
 struct ArenaUse {
@@ -41,8 +41,9 @@ struct ArenaUse {
 /// partitioned program and is not changed. No machine code is made. `use` gets one entry per stage, if wanted.
 mlir::FailureOr<runtime::Image> assignBuffers(mlir::ModuleOp module, std::map<std::string, ArenaUse> *use = nullptr);
 
-/// Turns a partitioned program into LLVM dialect and fills `image`.
-mlir::LogicalResult lowerToLLVM(mlir::ModuleOp module, runtime::Image &image);
+/// Turns a partitioned program into LLVM dialect and fills `image`. The code is written for `cpu` (EmitOptions::cpu);
+/// the image is the same for all. Diagnostics: E-CPU.
+mlir::LogicalResult lowerToLLVM(mlir::ModuleOp module, runtime::Image &image, llvm::StringRef cpu = "native");
 
 /// What is written for which processor.
 struct EmitOptions {
