@@ -2,6 +2,8 @@
 //
 // Recurrent cells: a loop over the steps with the states as its carried values. A step is one contraction of all gates
 // (two for a gru that resets before) and maps over [direction, batch, unit]. Between steps states are of computed type.
+// The weights are brought into panels first: every step reads all of them, and mostly for few rows, so what a step takes
+// is reading them in order.
 #include "OpLowerings.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -18,6 +20,9 @@ using graph::ElementwiseKind;
 static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 
 namespace {
+
+/// Units in a panel of weights: a few vectors of any processor.
+constexpr int64_t kPanelWidth = 32;
 
 /// Builds one op's loop.
 class CellWriter {
@@ -51,6 +56,12 @@ private:
   static Value position(Scalars &scalars, int64_t dim) {
     return linalg::IndexOp::create(scalars.builder, scalars.location, dim);
   }
+  /// The time of `step` where all directions agree.
+  Value timeOf(Value step) {
+    if (op.getDirection() == graph::Direction::forward)
+      return step;
+    return arith::SubIOp::create(builder, op.getLoc(), last, step);
+  }
   /// The time of `step` in the direction number `direction` of this rank.
   Value timeOf(Scalars &scalars, Value step, Value direction) {
     if (op.getDirection() == graph::Direction::forward)
@@ -72,12 +83,16 @@ private:
 
   /// State number `state` of `initial`, of computed type.
   Value takeInitial(int64_t state);
+  /// Puts the weights into panels: [direction, gate, panel, unit of the state, unit in the panel].
+  void packWeights();
   /// The recurrent share of the gates `first` .. `first` + `count`.
   Value multiply(Value state, int64_t first, int64_t count);
-  /// Elements of [direction, batch, unit] from body(scalars, [direction, batch, unit]).
-  Value mapCells(llvm::function_ref<Value(Scalars &, ArrayRef<Value>)> body);
-  /// gates[time, ...] of gate `gate` at a cell.
-  Value readGate(Scalars &scalars, Value step, ArrayRef<Value> cell, int64_t gate);
+  /// A step's share of the input: [direction, batch, gate, unit].
+  Value takeGates(Value step);
+  /// The part of `tensor` at a place in some of its dims, without these.
+  Value pick(Value tensor, ArrayRef<std::pair<unsigned, OpFoldResult>> places);
+  /// [direction, batch, unit] from inputs of this shape, or [direction, unit].
+  Value mapCells(ArrayRef<Value> inputs, Body body);
   SmallVector<Value> makeStep(Value step, ValueRange states);
   Value stepGru(Value step, Value state);
   SmallVector<Value> stepLstm(Value step, ValueRange states);
@@ -88,7 +103,7 @@ private:
   graph::RecurrentOp op;
   RankedTensorType type;
   Type computed;
-  Value gates, weights, initial, bias, peepholes, lengths;
+  Value gates, weights, packed, initial, bias, peepholes, lengths;
   Value times, firstDirection, last;
   Sizes cellSizes, gateSizes;
 };
@@ -137,107 +152,159 @@ Value CellWriter::apply(Scalars &scalars, unsigned index, Value x) {
   return x;
 }
 
-Value CellWriter::mapCells(llvm::function_ref<Value(Scalars &, ArrayRef<Value>)> body) {
-  return tensors.map({}, {}, cellSizes, computed, [&](Scalars &scalars, ValueRange) {
-    SmallVector<Value> cell{position(scalars, 0), position(scalars, 1), position(scalars, 2)};
-    return body(scalars, cell);
-  });
+Value CellWriter::mapCells(ArrayRef<Value> inputs, Body body) {
+  SmallVector<AffineMap> maps;
+  for (Value input : inputs)
+    maps.push_back(mapOf(tensors.getContext(), "dnh", typeOf(input).getRank() == 3 ? "dnh" : "dh"));
+  return tensors.map(inputs, maps, cellSizes, computed, body);
+}
+
+Value CellWriter::pick(Value tensor, ArrayRef<std::pair<unsigned, OpFoldResult>> places) {
+  Sizes sizes = tensor::getMixedSizes(builder, op.getLoc(), tensor), kept;
+  Sizes offsets(sizes.size(), builder.getIndexAttr(0)), strides(sizes.size(), builder.getIndexAttr(1));
+  SmallVector<bool> isKept(sizes.size(), true);
+  for (auto [dim, place] : places) {
+    offsets[dim] = place;
+    sizes[dim] = builder.getIndexAttr(1);
+    isKept[dim] = false;
+  }
+  SmallVector<int64_t> shape;
+  for (auto [dim, size] : llvm::enumerate(sizes))
+    if (isKept[dim])
+      shape.push_back(getConstantIntValue(size).value_or(ShapedType::kDynamic));
+  auto picked = RankedTensorType::get(shape, typeOf(tensor).getElementType());
+  return tensor::ExtractSliceOp::create(builder, op.getLoc(), picked, tensor, offsets, sizes, strides);
 }
 
 Value CellWriter::takeInitial(int64_t state) {
-  return mapCells([&](Scalars &scalars, ArrayRef<Value> cell) {
-    Value index = arith::ConstantIndexOp::create(scalars.builder, scalars.location, state);
-    return at(scalars, initial, {index, cell[0], cell[1], cell[2]});
-  });
+  Value source = pick(initial, {{0, builder.getIndexAttr(state)}});
+  return mapCells({source}, [](Scalars &, ValueRange elements) { return elements[0]; });
+}
+
+void CellWriter::packWeights() {
+  std::optional<int64_t> units = getConstantIntValue(cellSizes[2]);
+  OpFoldResult width = cellSizes[2], panels = builder.getIndexAttr(1);
+  if (units && *units % kPanelWidth == 0) {
+    width = builder.getIndexAttr(kPanelWidth);
+    panels = builder.getIndexAttr(*units / kPanelWidth);
+  }
+  OpFoldResult gateCount = builder.getIndexAttr(op.getNumGates());
+  Value split = tensors.reshape(weights, {cellSizes[0], gateCount, panels, width, cellSizes[2]}, 2, 1);
+  packed = tensors.map({split}, {mapOf(tensors.getContext(), "dgokh", "dgohk")},
+                       {cellSizes[0], gateCount, panels, cellSizes[2], width}, type.getElementType(),
+                       [](Scalars &, ValueRange elements) { return elements[0]; });
 }
 
 Value CellWriter::multiply(Value state, int64_t first, int64_t count) {
-  Value rows = weights;
+  Value rows = packed;
+  Sizes sizes = tensor::getMixedSizes(builder, op.getLoc(), packed);
   if (count != op.getNumGates()) {
-    auto zero = builder.getIndexAttr(0);
-    Sizes offsets{zero, builder.getIndexAttr(first), zero, zero}, strides(4, builder.getIndexAttr(1));
-    Sizes sizes{cellSizes[0], builder.getIndexAttr(count), cellSizes[2], cellSizes[2]};
-    rows = tensor::ExtractSliceOp::create(builder, op.getLoc(), weights, offsets, sizes, strides);
+    sizes[1] = builder.getIndexAttr(count);
+    Sizes offsets(5, builder.getIndexAttr(0)), strides(5, builder.getIndexAttr(1));
+    offsets[1] = builder.getIndexAttr(first);
+    rows = tensor::ExtractSliceOp::create(builder, op.getLoc(), packed, offsets, sizes, strides);
   }
-  Sizes sizes = gateSizes;
-  sizes[2] = builder.getIndexAttr(count);
-  return contract(tensors, {state, rows, "dnk", "dghk", "dngh"}, sizes, type.getElementType());
+  Sizes panels{cellSizes[0], cellSizes[1], builder.getIndexAttr(count), sizes[2], sizes[4]};
+  Value product = contract(tensors, {state, rows, "dnk", "dgokh", "dngoh"}, panels, type.getElementType());
+  return tensors.reshape(product, {cellSizes[0], cellSizes[1], builder.getIndexAttr(count), cellSizes[2]}, 3, 0);
 }
 
-Value CellWriter::readGate(Scalars &scalars, Value step, ArrayRef<Value> cell, int64_t gate) {
-  Value index = arith::ConstantIndexOp::create(scalars.builder, scalars.location, gate);
-  return at(scalars, gates, {timeOf(scalars, step, cell[0]), cell[0], cell[1], index, cell[2]});
+Value CellWriter::takeGates(Value step) {
+  if (op.getDirection() != graph::Direction::both)
+    return pick(gates, {{0, timeOf(step)}});
+  // The two directions are at different times.
+  return tensors.map({}, {}, gateSizes, type.getElementType(), [&](Scalars &scalars, ValueRange) {
+    SmallVector<Value> place;
+    for (int64_t dim = 0; dim < 4; ++dim)
+      place.push_back(position(scalars, dim));
+    place.insert(place.begin(), timeOf(scalars, step, place[0]));
+    return at(scalars, gates, place);
+  });
 }
 
 Value CellWriter::stepGru(Value step, Value state) {
   bool resetsAfter = op.getResetAfter();
-  Value product = multiply(state, 0, resetsAfter ? 3 : 2);
-  auto gateOf = [&](Scalars &scalars, ArrayRef<Value> cell, int64_t gate) {
-    Value index = arith::ConstantIndexOp::create(scalars.builder, scalars.location, gate);
-    Value share = at(scalars, product, {cell[0], cell[1], index, cell[2]});
-    return apply(scalars, 0, add(scalars, readGate(scalars, step, cell, gate), share));
-  };
-  Value hidden;
-  if (!resetsAfter) {
-    Value seen = mapCells([&](Scalars &scalars, ArrayRef<Value> cell) {
-      return mul(scalars, gateOf(scalars, cell, 1), at(scalars, state, cell));
-    });
-    hidden = multiply(seen, 2, 1);
+  Value shares = multiply(state, 0, resetsAfter ? 3 : 2), given = takeGates(step);
+  auto gate = [&](Value of, int64_t index) { return pick(of, {{2, builder.getIndexAttr(index)}}); };
+  auto sum = [&](Scalars &scalars, Value a, Value b) { return apply(scalars, 0, add(scalars, a, b)); };
+  SmallVector<Value> inputs{state, gate(given, 0), gate(shares, 0), gate(given, 2)};
+  if (resetsAfter) {
+    inputs.append({gate(shares, 2), gate(given, 1), gate(shares, 1)});
+  } else {
+    Value seen =
+        mapCells({state, gate(given, 1), gate(shares, 1)}, [&](Scalars &scalars, ValueRange elements) -> Value {
+          return mul(scalars, sum(scalars, elements[1], elements[2]), elements[0]);
+        });
+    inputs.push_back(gate(multiply(seen, 2, 1), 0));
   }
-  return mapCells([&](Scalars &scalars, ArrayRef<Value> cell) {
-    auto constant = [&](int64_t value) -> Value {
-      return arith::ConstantIndexOp::create(scalars.builder, scalars.location, value);
-    };
-    Value share = resetsAfter ? at(scalars, product, {cell[0], cell[1], constant(2), cell[2]})
-                              : at(scalars, hidden, {cell[0], cell[1], constant(0), cell[2]});
+  if (bias)
+    inputs.push_back(bias);
+  return mapCells(inputs, [&](Scalars &scalars, ValueRange elements) -> Value {
+    Value share = elements[4];
     if (bias)
-      share = add(scalars, share, at(scalars, bias, {cell[0], cell[2]}));
+      share = add(scalars, share, elements.back());
     if (resetsAfter)
-      share = mul(scalars, gateOf(scalars, cell, 1), share);
-    Value fresh = apply(scalars, 1, add(scalars, readGate(scalars, step, cell, 2), share));
-    Value update = gateOf(scalars, cell, 0);
-    return add(scalars, mul(scalars, oneLess(scalars, update), fresh), mul(scalars, update, at(scalars, state, cell)));
+      share = mul(scalars, sum(scalars, elements[5], elements[6]), share);
+    Value fresh = apply(scalars, 1, add(scalars, elements[3], share));
+    Value update = sum(scalars, elements[1], elements[2]);
+    return add(scalars, mul(scalars, oneLess(scalars, update), fresh), mul(scalars, update, elements[0]));
   });
 }
 
 SmallVector<Value> CellWriter::stepLstm(Value step, ValueRange states) {
-  Value product = multiply(states[0], 0, 4);
-  auto argument = [&](Scalars &scalars, ArrayRef<Value> cell, int64_t gate, int64_t peephole, Value memory) {
-    auto constant = [&](int64_t value) -> Value {
-      return arith::ConstantIndexOp::create(scalars.builder, scalars.location, value);
-    };
-    Value sum = add(scalars, readGate(scalars, step, cell, gate),
-                    at(scalars, product, {cell[0], cell[1], constant(gate), cell[2]}));
-    if (!peepholes || peephole < 0)
-      return sum;
-    return add(scalars, sum, mul(scalars, at(scalars, peepholes, {cell[0], constant(peephole), cell[2]}), memory));
+  Value shares = multiply(states[0], 0, 4), given = takeGates(step);
+  // Sums of both shares of a gate, and of a peephole's where there are some, from `inputs` on.
+  SmallVector<Value> inputs;
+  auto addGate = [&](int64_t index, int64_t peephole) {
+    for (Value of : {given, shares})
+      inputs.push_back(pick(of, {{2, builder.getIndexAttr(index)}}));
+    if (peepholes && peephole >= 0)
+      inputs.push_back(pick(peepholes, {{1, builder.getIndexAttr(peephole)}}));
   };
-  Value memory = mapCells([&](Scalars &scalars, ArrayRef<Value> cell) {
-    Value old = at(scalars, states[1], cell);
-    Value input = apply(scalars, 0, argument(scalars, cell, 0, 0, old));
-    Value forget = op.getCoupled() ? oneLess(scalars, input) : apply(scalars, 0, argument(scalars, cell, 2, 2, old));
-    Value fresh = apply(scalars, 1, argument(scalars, cell, 3, -1, Value()));
+  auto argument = [&](Scalars &scalars, ValueRange &elements, bool hasPeephole, Value memory) {
+    Value sum = add(scalars, elements[0], elements[1]);
+    elements = elements.drop_front(2);
+    if (!peepholes || !hasPeephole)
+      return sum;
+    sum = add(scalars, sum, mul(scalars, elements[0], memory));
+    elements = elements.drop_front();
+    return sum;
+  };
+  inputs.push_back(states[1]);
+  addGate(0, 0);
+  if (!op.getCoupled())
+    addGate(2, 2);
+  addGate(3, -1);
+  Value memory = mapCells(inputs, [&](Scalars &scalars, ValueRange elements) -> Value {
+    Value old = elements[0];
+    elements = elements.drop_front();
+    Value input = apply(scalars, 0, argument(scalars, elements, true, old));
+    Value forget = op.getCoupled() ? oneLess(scalars, input) : apply(scalars, 0, argument(scalars, elements, true, old));
+    Value fresh = apply(scalars, 1, argument(scalars, elements, false, Value()));
     return add(scalars, mul(scalars, forget, old), mul(scalars, input, fresh));
   });
-  Value state = mapCells([&](Scalars &scalars, ArrayRef<Value> cell) {
-    Value now = at(scalars, memory, cell);
-    Value output = apply(scalars, 0, argument(scalars, cell, 1, 1, now));
+  inputs = {memory};
+  addGate(1, 1);
+  Value state = mapCells(inputs, [&](Scalars &scalars, ValueRange elements) -> Value {
+    Value now = elements[0];
+    elements = elements.drop_front();
+    Value output = apply(scalars, 0, argument(scalars, elements, true, now));
     return mul(scalars, output, apply(scalars, 2, now));
   });
   return {state, memory};
 }
 
 Value CellWriter::keepBeyondEnd(Value step, Value next, Value state) {
-  return mapCells([&](Scalars &scalars, ArrayRef<Value> cell) -> Value {
-    Value length = tensor::ExtractOp::create(scalars.builder, scalars.location, lengths, cell[1]);
+  return mapCells({next, state}, [&](Scalars &scalars, ValueRange elements) -> Value {
+    Value direction = position(scalars, 0), row = position(scalars, 1);
+    Value length = tensor::ExtractOp::create(scalars.builder, scalars.location, lengths, row);
     bool isUnsigned = typeOf(op.getLengths()).getElementType().isUnsignedInteger();
     Type index = scalars.builder.getIndexType();
     Value end = isUnsigned ? arith::IndexCastUIOp::create(scalars.builder, scalars.location, index, length).getResult()
                            : arith::IndexCastOp::create(scalars.builder, scalars.location, index, length).getResult();
     Value runs = arith::CmpIOp::create(scalars.builder, scalars.location, arith::CmpIPredicate::slt,
-                                       timeOf(scalars, step, cell[0]), end);
-    return arith::SelectOp::create(scalars.builder, scalars.location, runs, at(scalars, next, cell),
-                                   at(scalars, state, cell));
+                                       timeOf(scalars, step, direction), end);
+    return arith::SelectOp::create(scalars.builder, scalars.location, runs, elements[0], elements[1]);
   });
 }
 
@@ -248,11 +315,11 @@ SmallVector<Value> CellWriter::makeStep(Value step, ValueRange states) {
   } else if (op.getKind() == CellKind::gru) {
     next = {stepGru(step, states[0])};
   } else {
-    Value product = multiply(states[0], 0, 1);
-    next = {mapCells([&](Scalars &scalars, ArrayRef<Value> cell) {
-      Value zero = arith::ConstantIndexOp::create(scalars.builder, scalars.location, 0);
-      Value share = at(scalars, product, {cell[0], cell[1], zero, cell[2]});
-      return apply(scalars, 0, add(scalars, readGate(scalars, step, cell, 0), share));
+    SmallVector<Value> inputs;
+    for (Value of : {takeGates(step), multiply(states[0], 0, 1)})
+      inputs.push_back(pick(of, {{2, builder.getIndexAttr(0)}}));
+    next = {mapCells(inputs, [&](Scalars &scalars, ValueRange elements) -> Value {
+      return apply(scalars, 0, add(scalars, elements[0], elements[1]));
     })};
   }
   if (lengths)
@@ -264,6 +331,7 @@ SmallVector<Value> CellWriter::makeStep(Value step, ValueRange states) {
 Value CellWriter::write() {
   Location location = op.getLoc();
   int64_t numStates = op.getNumStates();
+  packWeights();
   Sizes all{builder.getIndexAttr(numStates), tensors.sizesOf(type)[1], cellSizes[0], cellSizes[1], cellSizes[2]};
   Value history = tensors.empty(all, computed);
   SmallVector<Value> carried{history};
@@ -290,6 +358,8 @@ Value CellWriter::write() {
     scf::YieldOp::create(builder, location, results);
   }
   history = loop.getResult(0);
+  if (op.getDirection() == graph::Direction::forward)
+    return tensors.round(history, all, type.getElementType());
   // Steps are in the order of time; a reverse direction wrote its last time first.
   return tensors.map({}, {}, all, type.getElementType(), [&](Scalars &scalars, ValueRange) {
     SmallVector<Value> place;
