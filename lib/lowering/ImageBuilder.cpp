@@ -22,6 +22,8 @@ public:
     image.producer = "partita 0.1.0";
     image.model = module.getSymName().value_or("model").str();
     image.functionCount = kernels.bySegment.size();
+    for (auto &[segment, kernel] : kernels.bySegment)
+      image.workerScratchBytes = std::max<uint64_t>(image.workerScratchBytes, kernel.workerScratch);
     for (SymbolAttr symbol : symbols)
       image.symbols.push_back({symbol.getName().str(), symbol.getMinimum(), symbol.getMaximum()});
     numberChannels();

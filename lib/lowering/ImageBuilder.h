@@ -26,7 +26,7 @@ mlir::FailureOr<runtime::Layout> toLayout(mlir::Operation *op, mlir::Type local,
 struct KernelTable {
   struct Entry {
     int64_t number = 0;
-    int64_t scratch = 0;
+    int64_t scratch = 0, workerScratch = 0;
     mlir::func::FuncOp kernel;
   };
   std::map<std::string, Entry> bySegment;

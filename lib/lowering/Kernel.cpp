@@ -7,6 +7,19 @@ using namespace mlir;
 using namespace partita;
 using namespace partita::lowering;
 
+void lowering::callRuntime(OpBuilder &builder, Location location, StringRef name, ValueRange arguments) {
+  auto module = builder.getBlock()->getParentOp()->getParentOfType<ModuleOp>();
+  auto function = module.lookupSymbol<LLVM::LLVMFuncOp>(name);
+  if (!function) {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(module.getBody());
+    SmallVector<Type> types(arguments.getTypes());
+    auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(builder.getContext()), types);
+    function = LLVM::LLVMFuncOp::create(builder, location, name, type);
+  }
+  LLVM::CallOp::create(builder, location, function, arguments);
+}
+
 Value lowering::loadMember(OpBuilder &builder, Location location, Value context, ContextMember member) {
   auto pointer = LLVM::LLVMPointerType::get(builder.getContext());
   Value address = LLVM::GEPOp::create(builder, location, pointer, builder.getI8Type(), context,

@@ -17,12 +17,17 @@ namespace partita::lowering {
 inline constexpr llvm::StringLiteral kKernelAttr = "partita_collective.kernel";
 /// On a kernel: bytes of scratch memory that a call needs.
 inline constexpr llvm::StringLiteral kScratchAttr = "partita_collective.scratch";
+/// On a kernel: bytes of scratch memory that a thread needs which runs one of its loop bodies.
+inline constexpr llvm::StringLiteral kWorkerScratchAttr = "partita_collective.worker_scratch";
 
 inline bool isKernel(mlir::func::FuncOp function) { return function->hasAttr(kKernelAttr); }
 inline mlir::Value getContext(mlir::func::FuncOp kernel) { return kernel.getArgument(0); }
 
 /// Byte offsets of partita_context's members (partita/runtime/Context.h).
-enum class ContextMember { coordinates = 0, axisSizes = 8, symbols = 16, scratch = 32 };
+enum class ContextMember { coordinates = 0, axisSizes = 8, symbols = 16, scratch = 32, workerScratch = 72 };
+
+/// A call of an entry point of partita/runtime/Context.h, which is declared where it is not yet.
+void callRuntime(mlir::OpBuilder &builder, mlir::Location location, llvm::StringRef name, mlir::ValueRange arguments);
 
 /// A pointer member of the context.
 mlir::Value loadMember(mlir::OpBuilder &builder, mlir::Location location, mlir::Value context, ContextMember member);

@@ -144,12 +144,12 @@ struct LowerRuntimeCallsPass : lowering::impl::LowerRuntimeCallsPassBase<LowerRu
         if (failed(lowerIndex(builder, op, context, offset.getType(), offset.getDim(), true)))
           return failure();
       } else if (auto start = dyn_cast<collective::StartOp>(op)) {
-        call(builder, op->getLoc(), "partita_collective_start",
-             {context, identifier(builder, op->getLoc(), start.getId()), pointerTo(builder, start.getSource()),
-              pointerTo(builder, start.getDestination())});
+        callRuntime(builder, op->getLoc(), "partita_collective_start",
+                    {context, identifier(builder, op->getLoc(), start.getId()), pointerTo(builder, start.getSource()),
+                     pointerTo(builder, start.getDestination())});
       } else if (auto wait = dyn_cast<collective::WaitOp>(op)) {
-        call(builder, op->getLoc(), "partita_collective_wait",
-             {context, identifier(builder, op->getLoc(), wait.getId())});
+        callRuntime(builder, op->getLoc(), "partita_collective_wait",
+                    {context, identifier(builder, op->getLoc(), wait.getId())});
       } else if (auto assertion = dyn_cast<cf::AssertOp>(op)) {
         lowerAssertion(builder, assertion, context);
       }
@@ -179,18 +179,6 @@ struct LowerRuntimeCallsPass : lowering::impl::LowerRuntimeCallsPassBase<LowerRu
     return LLVM::IntToPtrOp::create(builder, location, LLVM::LLVMPointerType::get(&getContext()), number);
   }
 
-  void call(OpBuilder &builder, Location location, StringRef name, ValueRange arguments) {
-    auto function = module.lookupSymbol<LLVM::LLVMFuncOp>(name);
-    if (!function) {
-      OpBuilder::InsertionGuard guard(builder);
-      builder.setInsertionPointToStart(module.getBody());
-      SmallVector<Type> types(arguments.getTypes());
-      auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(&getContext()), types);
-      function = LLVM::LLVMFuncOp::create(builder, location, name, type);
-    }
-    LLVM::CallOp::create(builder, location, function, arguments);
-  }
-
   /// The run stops with the message; the code goes on with harmless values until its next wait.
   void lowerAssertion(OpBuilder &builder, cf::AssertOp op, Value context) {
     Location location = op.getLoc();
@@ -199,7 +187,7 @@ struct LowerRuntimeCallsPass : lowering::impl::LowerRuntimeCallsPassBase<LowerRu
     auto branch = scf::IfOp::create(builder, location, wrong, /*withElseRegion=*/false);
     builder.setInsertionPointToStart(&branch.getThenRegion().front());
     Value message = LLVM::AddressOfOp::create(builder, location, getMessage(op.getMsg()));
-    call(builder, location, "partita_fail", {context, message});
+    callRuntime(builder, location, "partita_fail", {context, message});
   }
 
   LLVM::GlobalOp getMessage(StringRef text) {

@@ -70,7 +70,9 @@ def AssignScratchPass : Pass<"partita-assign-scratch", "::mlir::func::FuncOp"> {
   let summary = "internal buffers get offsets in the call's scratch memory";
   let description = [{
     Every allocation becomes a view of the scratch pointer at a fixed offset, by live ranges, at the bounds of its
-    extents. The kernel's attribute `partita_collective.scratch` says how many bytes a call needs.
+    extents. The kernel's attribute `partita_collective.scratch` says how many bytes a call needs. What is allocated in a
+    parallel loop lives during one iteration and lies in the scratch memory of the thread that runs it
+    (`partita_collective.worker_scratch`).
 
     ```mlir
     %0 = memref.alloc() : memref<4x8xf32>              // before
@@ -104,6 +106,24 @@ def KeepKernelsPass : Pass<"partita-keep-kernels", "::mlir::ModuleOp"> {
     Stage functions, channels, programs and segments are in the image by now; kernels, constants and what they call stay.
     Functions that kernels share are `llvm.func internal`: a kernel is what has a body and is not internal.
   }];
+}
+
+def OutlineParallelPass : Pass<"partita-outline-parallel", "::mlir::ModuleOp"> {
+  let summary = "parallel loops become functions that the runtime's threads call";
+  let description = [{
+    The body of an outermost `scf.forall` becomes a function of a range of its iterations (all its loops as one, the last
+    one fastest) and of the values that it uses. Constants and views of buffers are made again in it, so that extents
+    known here are known there. Loops in a parallel loop, and those of one iteration, stay where they are as `scf.for`.
+
+    ```mlir
+    // before
+    scf.forall (%i) = (0) to (%n) step (8) { ... }
+    // after
+    llvm.call @partita_parallel_for(%context, 0, %count, 1, @kernel_body_0, %captured)
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::memref::MemRefDialect"];
 }
 
 #endif

@@ -26,6 +26,7 @@ void lowering::buildLLVMPipeline(OpPassManager &passes, StringRef cpu) {
   passes.addNestedPass<func::FuncOp>(createLowerToLoopsPass());
   passes.addPass(createLowerRuntimeCallsPass());
   passes.addPass(createKeepKernelsPass());
+  passes.addPass(createOutlineParallelPass());
   passes.addPass(memref::createExpandStridedMetadataPass());
   passes.addPass(createLowerAffinePass());
   arith::ArithExpandOpsPassOptions expand;

@@ -174,7 +174,9 @@ KernelTable::KernelTable(ModuleOp module) {
       continue;
     auto scratch = function->getAttrOfType<IntegerAttr>(kScratchAttr);
     auto segment = function->getAttrOfType<FlatSymbolRefAttr>(kKernelAttr);
-    bySegment[segment.getValue().str()] = {number++, scratch ? scratch.getInt() : 0, function};
+    auto worker = function->getAttrOfType<IntegerAttr>(kWorkerScratchAttr);
+    bySegment[segment.getValue().str()] = {number++, scratch ? scratch.getInt() : 0, worker ? worker.getInt() : 0,
+                                           function};
   }
 }
 

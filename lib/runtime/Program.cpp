@@ -34,6 +34,7 @@ public:
 
   const Image &image() const override { return loaded; }
   uint64_t arenaBytes(int64_t rank) const override { return ranks[size_t(rank)].arenaBytes(); }
+  uint64_t workerScratchBytes(int64_t rank) const override { return ranks[size_t(rank)].workerScratchBytes(); }
   int64_t threadsPerRank() const override { return threads; }
   const std::vector<Span> &spans(int64_t rank) const override { return ranks[size_t(rank)].recordedSpans(); }
 

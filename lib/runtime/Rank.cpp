@@ -23,13 +23,16 @@ static const char *eventName(EventKind kind) {
 Rank::~Rank() {
   if (arena)
     munmap(arena, arenaSize);
+  if (workerScratch)
+    munmap(workerScratch, workerScratchSize);
 }
 
 bool Rank::prepare(const Step &init, int64_t rank, int64_t threads, bool spin, bool record, std::string &error) {
   index = rank;
   recordSpans = record;
   findPlaces(init);
-  return reserveArena(init.image, error) && team.start(threads, spin, error);
+  return reserveArena(init.image, error) && reserveWorkerScratch(init.image, threads, error) &&
+         team.start(threads, spin, error);
 }
 
 // Calls of these kinds write weights: they pack or change them.
@@ -108,6 +111,24 @@ bool Rank::reserveArena(const Image &image, std::string &error) {
   return true;
 }
 
+// Whole pages for each thread, so that no two write to one line of a cache.
+bool Rank::reserveWorkerScratch(const Image &image, int64_t threads, std::string &error) {
+  uint64_t page = uint64_t(sysconf(_SC_PAGESIZE));
+  workerScratchStride = (image.workerScratchBytes + page - 1) / page * page;
+  uint64_t size = workerScratchStride * uint64_t(threads);
+  if (size == 0)
+    return true;
+  void *memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) {
+    error = "E-MEMORY: rank " + std::to_string(index) + " cannot reserve " + std::to_string(size) +
+            " bytes of scratch for its threads: " + strerror(errno);
+    return false;
+  }
+  workerScratch = static_cast<char *>(memory);
+  workerScratchSize = size;
+  return true;
+}
+
 void Rank::walk(const Step &next) {
   step = &next;
   for (const Event &each : step->image.devices[size_t(index)].events) {
@@ -141,7 +162,8 @@ void Rank::enter(const Event &next) {
              event->microBatch,
              event->slot,
              event->version,
-             this};
+             this,
+             workerScratch};
 }
 
 bool Rank::execute() {
@@ -300,19 +322,22 @@ void Rank::runLoop(partita_context *shared, int64_t begin, int64_t end, int64_t 
                    void *data) {
   grain = std::max<int64_t>(grain, 1);
   int64_t chunks = end > begin ? (end - begin - 1) / grain + 1 : 0;
-  auto runChunk = [&](int64_t chunk) {
+  auto runChunk = [&](partita_context *seen, int64_t chunk) {
     int64_t first = begin + chunk * grain;
-    body(shared, first, std::min(end, first + grain), data);
+    body(seen, first, std::min(end, first + grain), data);
   };
-  if (team.size() == 1 || chunks < 2) {
+  bool isInsideBody = shared != &context;
+  if (team.size() == 1 || chunks < 2 || isInsideBody) {
     for (int64_t chunk = 0; chunk < chunks; ++chunk)
-      runChunk(chunk);
+      runChunk(shared, chunk);
     return;
   }
   std::atomic<int64_t> next{0};
-  team.run([&](int64_t) {
+  team.run([&](int64_t member) {
+    partita_context own = *shared;
+    own.workerScratch = workerScratch + uint64_t(member) * workerScratchStride;
     for (int64_t chunk; (chunk = next.fetch_add(1)) < chunks;)
-      runChunk(chunk);
+      runChunk(&own, chunk);
   });
 }
 

@@ -45,6 +45,8 @@ public:
   void walk(const Step &step);
 
   uint64_t arenaBytes() const { return arenaSize; }
+  /// Of all its threads together.
+  uint64_t workerScratchBytes() const { return workerScratchSize; }
   const std::vector<Span> &recordedSpans() const { return spans; }
 
   // Behind the entry points of Context.h.
@@ -72,6 +74,8 @@ private:
   std::vector<Place> places; // Per stage; member -1: not in it.
   char *arena = nullptr;
   uint64_t arenaSize = 0;
+  char *workerScratch = nullptr; // One piece of `workerScratchStride` bytes per thread.
+  uint64_t workerScratchSize = 0, workerScratchStride = 0;
   Team team;
   std::vector<Span> spans;
   bool recordSpans = false;
@@ -88,6 +92,7 @@ private:
 
   void findPlaces(const Step &init);
   bool reserveArena(const Image &image, std::string &error);
+  bool reserveWorkerScratch(const Image &image, int64_t threads, std::string &error);
   void enter(const Event &next);
   bool execute();
   bool runCalls(EventKind kind);

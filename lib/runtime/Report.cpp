@@ -76,13 +76,16 @@ std::string benchReport(const Program &program, std::vector<double> seconds) {
 
 std::string memoryReport(const Program &program) {
   std::string text;
-  uint64_t total = 0;
+  uint64_t total = 0, scratch = 0;
   for (size_t rank = 0; rank < program.image().devices.size(); ++rank) {
     uint64_t bytes = program.arenaBytes(int64_t(rank));
     total += bytes;
+    scratch += program.workerScratchBytes(int64_t(rank));
     text += "memory     rank " + std::to_string(rank) + " arena " + std::to_string(bytes) + " bytes\n";
   }
   text += "memory     arenas " + std::to_string(total) + " bytes in all\n";
+  text += "memory     scratch of threads " + std::to_string(scratch) + " bytes in all, " +
+          std::to_string(program.threadsPerRank()) + " threads a rank\n";
   uint64_t resident = statusBytes("VmRSS:"), files = statusBytes("RssFile:");
   text += "memory     resident " + std::to_string(resident) + " bytes, without mapped files " +
           std::to_string(resident - std::min(resident, files)) + "\n";

@@ -12,7 +12,7 @@ namespace partita::runtime {
 namespace {
 
 constexpr char magic[8] = {'P', 'A', 'R', 'T', 'I', 'T', 'A', '\n'};
-constexpr int64_t formatVersion = 2;
+constexpr int64_t formatVersion = 3;
 
 template <typename A> void describe(A &archive, Symbol &symbol) {
   archive(symbol.name, symbol.minimum, symbol.maximum);
@@ -89,7 +89,7 @@ template <typename A> void describe(A &archive, std::pair<std::string, std::stri
 template <typename A> void describe(A &archive, Image &image) {
   archive(image.producer, image.model, image.planId, image.symbols, image.stages, image.devices, image.inputs,
           image.outputs, image.weights, image.files, image.collectives, image.channels, image.predicted,
-          image.functionCount, image.notes);
+          image.functionCount, image.workerScratchBytes, image.notes);
 }
 
 class Writer {

@@ -26,6 +26,8 @@ public:
     for (const Symbol &symbol : image.symbols)
       require(symbol.minimum >= 0 && symbol.minimum <= symbol.maximum && symbol.maximum <= largestExtent,
               "symbol '" + symbol.name + "' has no valid bounds");
+    require(image.workerScratchBytes % arenaAlignment == 0 && image.workerScratchBytes <= uint64_t(largestExtent),
+            "the scratch of a thread is not a multiple of 64 bytes");
     for (size_t s = 0; ok && s < image.stages.size(); ++s)
       checkStage(image.stages[s]);
     if (!ok)

@@ -29,6 +29,34 @@ func.func @other() {
   return
 }
 
+// In a parallel loop: the scratch of the thread, whatever its iterations and other loops need.
+// CHECK-LABEL: func.func @parallel
+// CHECK-SAME: partita_collective.scratch = 128 : i64, partita_collective.worker_scratch = 192 : i64
+// CHECK: llvm.getelementptr %{{.*}}[32]
+// CHECK: scf.forall
+// CHECK: llvm.getelementptr %{{.*}}[72]
+// CHECK: %[[FIRST:.*]] = arith.constant 128 : index
+// CHECK: memref.view %[[OWN:.*]][%[[FIRST]]][] : memref<?xi8> to memref<2x8xf32>
+// CHECK: %[[SECOND:.*]] = arith.constant 0 : index
+// CHECK: memref.view %[[OWN]][%[[SECOND]]][] : memref<?xi8> to memref<4x8xf32>
+// CHECK: scf.forall
+// CHECK: memref.view {{.*}} to memref<8xf32>
+func.func @parallel(%context: !llvm.ptr, %buffers: !llvm.ptr, %y: memref<4x8xf32>) attributes {partita_collective.kernel = @segment} {
+  %a = memref.alloc() : memref<4x8xf32>
+  scf.forall (%i) = (0) to (2) step (1) {
+    %b = memref.alloc() : memref<2x8xf32>
+    %c = memref.alloc() : memref<4x8xf32>
+    linalg.exp ins(%a : memref<4x8xf32>) outs(%c : memref<4x8xf32>)
+    linalg.exp ins(%c : memref<4x8xf32>) outs(%y : memref<4x8xf32>)
+    linalg.exp ins(%b : memref<2x8xf32>) outs(%b : memref<2x8xf32>)
+  }
+  scf.forall (%i) = (0) to (2) step (1) {
+    %d = memref.alloc() : memref<8xf32>
+    linalg.exp ins(%d : memref<8xf32>) outs(%d : memref<8xf32>)
+  }
+  return
+}
+
 // -----
 
 func.func @kernel(%context: !llvm.ptr, %buffers: !llvm.ptr, %n: index) attributes {partita_collective.kernel = @segment} {

@@ -85,6 +85,7 @@ TEST(Image, KnowsItsRules) {
       {"huge extent", [](Image &i) { i.stages[0].buffers[2].layout.dimensions[0].extent.constant = INT64_MAX; }},
       {"coefficients", [](Image &i) { i.stages[0].buffers[0].layout.dimensions[0].extent.coefficients = {1, 1}; }},
       {"huge coefficient", [](Image &i) { i.inputs[0].shape[0].coefficients = {INT64_MIN}; }},
+      {"worker scratch", [](Image &i) { i.workerScratchBytes = 65; }},
       {"function", [](Image &i) { i.functionCount = 0; }},
       {"argument", [](Image &i) { i.stages[0].calls[0].calls[0].arguments[0].buffer = 9; }},
       {"raw argument", [](Image &i) { i.stages[0].calls[0].calls[0].arguments[0] = {-1, 0, 1 << 20}; }},

@@ -3,8 +3,10 @@
 // Programs of several stages: channels, slots, micro-batches, symbolic dimensions, failures, deadlocks.
 #include "ImageBuilder.h"
 
+#include <algorithm>
 #include <atomic>
 #include <sched.h>
+#include <thread>
 
 using namespace partita::runtime;
 using namespace partita::runtime::test;
@@ -270,6 +272,51 @@ TEST(Program, RefusesInputsThatDoNotFit) {
   indices[6] = 10;
   EXPECT_FALSE(bindSymbols(image, {inputOf(x, {3, 4}), z}, symbols, error));
   EXPECT_NE(error.find("value 10"), std::string::npos) << error;
+}
+
+// Every body fills its scratch, lets others run, and finds it as it left it; a loop inside of a body runs on the body's
+// own thread and sees the same scratch.
+TEST(Program, BodiesThatRunAtOnceHaveScratchOfTheirOwn) {
+  static std::atomic<int64_t> wrong, inner;
+  Image image;
+  image.functionCount = 1;
+  image.workerScratchBytes = 4096 + 64;
+  addStage(image, "one", {}, 0).calls = {{EventKind::forward, {callOf(0, {}, "")}}};
+  addEvent(image, 0, EventKind::forward, 0);
+  const partita_function functions[] = {[](partita_context *context, void *const *) {
+    context->workerScratch[0] = 1; // Outside of loops it is that of the first thread.
+    partita_parallel_for(
+        context, 0, 64, 1,
+        [](partita_context *own, int64_t begin, int64_t, void *) {
+          auto *scratch = reinterpret_cast<int64_t *>(own->workerScratch);
+          wrong += int64_t(reinterpret_cast<uintptr_t>(scratch) % 64 != 0);
+          std::fill(scratch, scratch + 520, begin);
+          partita_parallel_for(
+              own, 0, 5, 2,
+              [](partita_context *nested, int64_t first, int64_t last, void *outer) {
+                wrong += int64_t(nested->workerScratch != static_cast<partita_context *>(outer)->workerScratch);
+                inner += last - first;
+              },
+              own);
+          std::this_thread::yield();
+          wrong += std::count_if(scratch, scratch + 520, [&](int64_t value) { return value != begin; });
+        },
+        nullptr);
+  }};
+  for (int64_t threads : {1, 2, 3, 8}) {
+    inner = 0;
+    std::string error;
+    ProgramOptions options;
+    options.threads = threads;
+    auto program = Program::create(image, functions, options, error);
+    ASSERT_TRUE(program) << error;
+    EXPECT_EQ(program->workerScratchBytes(0), uint64_t(program->threadsPerRank()) * 8192);
+    std::vector<TensorView> outputs;
+    for (int step = 0; step < 10; ++step)
+      ASSERT_TRUE(program->run({}, {}, outputs, error)) << error;
+    EXPECT_EQ(inner, 10 * 64 * 5);
+    EXPECT_EQ(wrong, 0) << threads;
+  }
 }
 
 TEST(Program, ParallelLoopsCoverTheRangeInFixedPieces) {

@@ -30,12 +30,14 @@ typedef struct partita_context {
   int64_t slot;               /* offset 48 */
   int64_t version;            /* offset 56: of the weights */
   void *runtime;              /* offset 64: the runtime's own */
+  char *workerScratch;        /* offset 72: Image::workerScratchBytes of the thread that runs, 64-byte aligned */
 } partita_context;
 
 /// A generated function; `buffers` holds one address per argument of its call.
 typedef void (*partita_function)(partita_context *context, void *const *buffers);
 
-/// A generated loop body: handles the iterations [begin, end).
+/// A generated loop body: handles the iterations [begin, end). Its context is the caller's but for workerScratch,
+/// which no two bodies that run at once share.
 typedef void (*partita_loop_body)(partita_context *context, int64_t begin, int64_t end, void *data);
 
 /// Starts collective `id` (relative to the call's firstCollective) from `source` to `destination`, two
@@ -50,7 +52,8 @@ void partita_collective_wait(partita_context *context, int64_t id);
 
 /// Calls `body` once for each of the subranges of [begin, end) that start at begin + k * grain, in any
 /// order and on any of the rank's threads; returns when all are done. The subranges do not depend on the
-/// number of threads, so neither do the results. Not to be called from a body.
+/// number of threads, so neither do the results. Called from a body it runs them one after another, on that body's
+/// thread and with its worker scratch.
 void partita_parallel_for(partita_context *context, int64_t begin, int64_t end, int64_t grain, partita_loop_body body,
                           void *data);
 

@@ -290,7 +290,8 @@ struct Image {
   std::vector<Collective> collectives;
   std::vector<Channel> channels;
   Prediction predicted;
-  int64_t functionCount = 0;                              ///< Entries of partita_functions.
+  int64_t functionCount = 0;       ///< Entries of partita_functions.
+  uint64_t workerScratchBytes = 0; ///< What a loop body may use as context->workerScratch; each thread has its own.
   std::vector<std::pair<std::string, std::string>> notes; ///< Printed by --help, e.g. {"cpu", "znver4"}.
 };
 

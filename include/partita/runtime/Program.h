@@ -57,6 +57,9 @@ public:
   /// Bytes of arena reserved for a rank.
   virtual uint64_t arenaBytes(int64_t rank) const = 0;
 
+  /// Bytes of scratch reserved for the threads of a rank, beside its arena.
+  virtual uint64_t workerScratchBytes(int64_t rank) const = 0;
+
   virtual int64_t threadsPerRank() const = 0;
 
   /// What the rank did since the program was created, if recordSpans is set.
