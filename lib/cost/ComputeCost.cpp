@@ -98,6 +98,9 @@ Efficiency cost::findDefaultEfficiency(const DeviceType &device) {
     efficiency.attention = 0.5;
     efficiency.vector = 0.3;
     efficiency.depthHalf = 16;
+    // What was measured is what is reached; attention is the only kind of work that calibration does not run.
+    if (device.isMeasured)
+      efficiency.matrix = efficiency.narrowMatrix = efficiency.vector = efficiency.memory = 1;
     return efficiency;
   }
   llvm::StringRef name(device.name);

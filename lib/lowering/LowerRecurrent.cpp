@@ -2,8 +2,8 @@
 //
 // Recurrent cells: a loop over the steps with the states as its carried values. A step is one contraction of all gates
 // (two for a gru that resets before) and maps over [direction, batch, unit]. Between steps states are of computed type.
-// The weights are brought into panels first: every step reads all of them, and mostly for few rows, so what a step takes
-// is reading them in order.
+// The weights are brought into panels first: every step reads all of them, and mostly for few rows, so what a step
+// takes is reading them in order.
 #include "OpLowerings.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -279,7 +279,8 @@ SmallVector<Value> CellWriter::stepLstm(Value step, ValueRange states) {
     Value old = elements[0];
     elements = elements.drop_front();
     Value input = apply(scalars, 0, argument(scalars, elements, true, old));
-    Value forget = op.getCoupled() ? oneLess(scalars, input) : apply(scalars, 0, argument(scalars, elements, true, old));
+    Value forget =
+        op.getCoupled() ? oneLess(scalars, input) : apply(scalars, 0, argument(scalars, elements, true, old));
     Value fresh = apply(scalars, 1, argument(scalars, elements, false, Value()));
     return add(scalars, mul(scalars, forget, old), mul(scalars, input, fresh));
   });

@@ -165,7 +165,8 @@ private:
 
   void writeCall(Value data) {
     Value address = func::ConstantOp::create(builder, location, body.getFunctionType(), body.getName());
-    address = UnrealizedConversionCastOp::create(builder, location, TypeRange{pointer}, ValueRange{address}).getResult(0);
+    address =
+        UnrealizedConversionCastOp::create(builder, location, TypeRange{pointer}, ValueRange{address}).getResult(0);
     Value end = arith::IndexCastOp::create(builder, location, i64, total);
     callRuntime(builder, location, "partita_parallel_for",
                 {lowering::getContext(function), number(builder, 0), end, number(builder, 1), address, data});

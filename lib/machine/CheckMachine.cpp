@@ -42,6 +42,9 @@ llvm::Error checkType(const DeviceType &type) {
     return refuse("expected a launch overhead of at least 0, got " + JsonValue(type.launchOverhead.value).compactStr());
   if (type.cores < 1)
     return refuse("expected at least 1 core, got " + llvm::Twine(type.cores));
+  for (const auto &[processor, sizes] : type.blocks)
+    if (sizes.rows < 1 || sizes.depth < 1 || sizes.columns < 1)
+      return refuse("expected block sizes of at least 1 for '" + processor + "'");
   return llvm::Error::success();
 }
 

@@ -67,6 +67,12 @@ void MachineFileReader::readType(const JsonReader &reader) {
   type.memoryBandwidth = reader.field("memory_bandwidth").asDouble(leastRate, mostRate);
   type.launchOverhead = {reader.optionalField("launch_overhead_s").asDoubleOr(0, 0, mostDelay)};
   type.cores = reader.optionalField("cores").asIntegerOr(1, 1, 1 << 20);
+  type.isMeasured = reader.optionalField("measured").asBooleanOr(false);
+  if (JsonReader blocks = reader.optionalField("blocks"); blocks.exists())
+    for (const auto &[processor, sizes] : blocks.members()) {
+      auto size = [&](llvm::StringRef name) { return sizes.field(name).asInteger(1, 1 << 20); };
+      type.blocks[processor] = {size("rows"), size("depth"), size("columns")};
+    }
   for (const DeviceType &other : description.types)
     if (other.name == type.name && !type.name.empty())
       reader.field("name").fail("a second device type of this name");

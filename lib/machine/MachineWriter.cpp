@@ -16,6 +16,16 @@ JsonValue writeType(const DeviceType &type) {
   value.set("vector_flops", type.vectorFlops).set("memory_bytes", type.memory.value);
   value.set("memory_bandwidth", type.memoryBandwidth).set("launch_overhead_s", type.launchOverhead.value);
   value.set("cores", type.cores);
+  if (type.isMeasured)
+    value.set("measured", true);
+  JsonValue blocks = JsonValue::makeObject();
+  for (const auto &[processor, sizes] : type.blocks) {
+    JsonValue entry = JsonValue::makeObject();
+    entry.set("rows", sizes.rows).set("depth", sizes.depth).set("columns", sizes.columns);
+    blocks.set(processor, std::move(entry));
+  }
+  if (!type.blocks.empty())
+    value.set("blocks", std::move(blocks));
   return value;
 }
 

@@ -29,6 +29,8 @@ CommandSpec zooSpec();
 int runZoo(const Arguments &arguments, Terminal &terminal);
 CommandSpec machinesSpec();
 int runMachines(const Arguments &arguments, Terminal &terminal);
+CommandSpec calibrateSpec();
+int runCalibrate(const Arguments &arguments, Terminal &terminal);
 CommandSpec presetsSpec();
 int runPresets(const Arguments &arguments, Terminal &terminal);
 

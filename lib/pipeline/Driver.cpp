@@ -16,12 +16,12 @@ struct Command {
 };
 } // namespace
 
-static const Command kCommands[] = {{compileSpec, runCompile}, {planSpec, runPlan}, {verifySpec, runVerify},
-                                    {checkSpec, runCheck},     {zooSpec, runZoo},   {machinesSpec, runMachines},
-                                    {presetsSpec, runPresets}};
+static const Command kCommands[] = {
+    {compileSpec, runCompile}, {planSpec, runPlan},         {verifySpec, runVerify},   {checkSpec, runCheck},
+    {zooSpec, runZoo},         {machinesSpec, runMachines}, {presetsSpec, runPresets}, {calibrateSpec, runCalibrate}};
 
 /// Part of the command-line contract, but not of this version.
-static const char *const kLaterCommands[] = {"simulate", "fit", "explain", "diff", "calibrate", "doctor", "checkpoint"};
+static const char *const kLaterCommands[] = {"simulate", "fit", "explain", "diff", "doctor", "checkpoint"};
 
 int reportError(Error error, Terminal &terminal) {
   PartitaError taken = takeError(std::move(error));

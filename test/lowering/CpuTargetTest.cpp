@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "JitProgram.h"
 #include "partita/lowering/CpuTarget.h"
+#include "JitProgram.h"
 #include <gtest/gtest.h>
 
 using namespace mlir;

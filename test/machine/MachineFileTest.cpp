@@ -91,6 +91,21 @@ TEST(MachineFile, aLastSmallerGroupIsWrittenAsSuch) {
   EXPECT_EQ(machine, llvm::cantFail(Machine::fromJson(machine.toJson().str(), "m.json")));
 }
 
+TEST(MachineFile, measuredFiguresAreKept) {
+  Machine machine = llvm::cantFail(Machine::fromJson(
+      R"({"schema": "partita.machine/1", "devices": ["c"], "device_types": [{"name": "c", "target": "cpu",
+          "peak_flops": {"f32": 1e11}, "memory_bytes": 1e9, "memory_bandwidth": 1e10, "measured": true,
+          "blocks": {"znver4": {"rows": 96, "depth": 256, "columns": 4096}}}]})",
+      "m.json"));
+  const DeviceType &type = machine.typeOf(DeviceId{0});
+  EXPECT_TRUE(type.isMeasured);
+  EXPECT_EQ(type.blocks.at("znver4"), (BlockSizes{96, 256, 4096}));
+  EXPECT_EQ(machine, llvm::cantFail(Machine::fromJson(machine.toJson().str(), "m.json")));
+  MachineDescription description{"m", {type}, {DeviceTypeId{0}}, {}};
+  description.types[0].blocks["znver4"].depth = 0;
+  EXPECT_NE(llvm::toString(Machine::create(description).takeError()).find("H3"), std::string::npos);
+}
+
 TEST(MachineFile, mistakesAreNamedWithTheirPlace) {
   EXPECT_EQ(refuse("\"count\": 4", "\"count\": 0"),
             "E-BAD-FILE: m.json: at /devices/0/count: expected an integer from 1 to 131072, got 0");

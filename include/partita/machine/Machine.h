@@ -46,6 +46,16 @@ llvm::StringRef toString(Target target);
 /// The largest number of devices of a machine.
 constexpr int64_t mostDevices = 131072;
 
+/// How products are cut on one processor: rows of the left operand and columns of the right one that are packed at
+/// once, and the length of the sums between. 0: chosen from the sizes of its caches.
+struct BlockSizes {
+  int64_t rows = 0;
+  int64_t depth = 0;
+  int64_t columns = 0;
+
+  auto operator<=>(const BlockSizes &) const = default;
+};
+
 /// One kind of device. Rates are those of the data sheet; what part of them is reached is the cost model's
 /// business.
 struct DeviceType {
@@ -63,6 +73,10 @@ struct DeviceType {
   Seconds launchOverhead;
   /// CPU cores, or streaming multiprocessors of a GPU.
   int64_t cores = 1;
+  /// The rates are those that generated code was measured to reach, not those of a data sheet.
+  bool isMeasured = false;
+  /// Measured block sizes by processor, as LLVM calls it ("znver4"): the same device may be compiled for several.
+  std::map<std::string, BlockSizes> blocks = {};
 
   bool operator==(const DeviceType &) const = default;
   /// Matrix rate in FLOP/s for a program's element type ("bf16", "f8E4M3FN", "si8" ...). A type without a
