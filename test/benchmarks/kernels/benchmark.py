@@ -56,6 +56,17 @@ def model(case, rounds):
     return f"{a * 1e3:.2f} ms", f"onnxruntime {b * 1e3:.2f} ms", ratio, ratio <= case.target
 
 
+def node(case, rounds):
+    path = kernel_model(case, models.node)
+    ours = sides.Program(path, "node")
+    peer = sides.OnnxRuntime(path, 1)
+    try:
+        a, b, ratio = interleave(ours, peer, rounds)
+    finally:
+        peer.close()
+    return f"{a * 1e6:.0f} us", f"onnxruntime {b * 1e6:.0f} us", ratio, ratio <= case.target
+
+
 def limit(case, rounds):
     path = sides.zoo(case.zoo)
     program = sides.Program(path, "limit")
@@ -78,6 +89,7 @@ def processor_time(program, rounds):
 
 
 KINDS = {cases.Product: (product, "at least"), cases.Rows: (rows, "at least"), cases.Model: (model, "at most"),
+         cases.Node: (node, "at most"),
          cases.Limit: (limit, "at most")}
 
 

@@ -44,6 +44,19 @@ class Model:
 
 
 @dataclass(frozen=True)
+class Node:
+    """One op of ONNX against onnxruntime, as a whole step on one thread."""
+    section: str
+    name: str
+    op: str
+    inputs: tuple  # Shapes of floats; ("int", shape, limit) of integers below a limit.
+    attributes: tuple = ()
+    constants: tuple = ()  # Integers, appended to the inputs.
+    outputs: int = 1
+    target: float = 1.5
+
+
+@dataclass(frozen=True)
 class Limit:
     """A figure of ours alone: `what` is compile-seconds, compile-memory, start or rank-time."""
     section: str
@@ -53,7 +66,7 @@ class Limit:
     target: float
 
 
-SECTIONS = ["sgemm", "shapes", "rows", "transformers", "convolutions", "recurrent", "compile", "start", "ranks"]
+SECTIONS = ["sgemm", "shapes", "rows", "families", "transformers", "convolutions", "recurrent", "compile", "start", "ranks"]
 
 GPT = ("gpt", "--seq", "128")
 BERT = ("bert", "--seq", "128")
@@ -79,6 +92,27 @@ for name, batch, m, k, n in (("scores", 12, 128, 64, 128), ("weighted values", 1
 
 for op in ("softmax", "layer_norm", "gelu", "residual"):
     CASES.append(Rows("rows", f"{op} 4096x1024", op, (4096, 1024)))
+
+IMAGE = (1, 64, 112, 112)
+for name, op, inputs, attributes, constants in (
+        ("max pool 3x3 by 2", "MaxPool", (IMAGE,), (("kernel_shape", (3, 3)), ("strides", (2, 2)), ("pads", (1, 1, 1, 1))), ()),
+        ("average pool 3x3", "AveragePool", (IMAGE,), (("kernel_shape", (3, 3)), ("pads", (1, 1, 1, 1))), ()),
+        ("global average pool", "GlobalAveragePool", ((1, 2048, 14, 14),), (), ()),
+        ("embedding", "Gather", ((50257, 768), ("int", (512,), 50257)), (), ()),
+        ("cumulative sum", "CumSum", ((1024, 1024),), (), ((), 1)),
+        ("concat", "Concat", ((64, 512, 64), (64, 512, 64)), (("axis", 2),), ()),
+        ("transpose 0213", "Transpose", ((8, 256, 12, 64),), (("perm", (0, 2, 1, 3)),), ()),
+        ("transpose 10", "Transpose", ((2048, 1024),), (("perm", (1, 0)),), ()),
+        ("NCHW to NHWC", "Transpose", (IMAGE,), (("perm", (0, 2, 3, 1)),), ()),
+        ("sum of columns", "ReduceSum", ((2048, 1024),), (("keepdims", 0),), ((1,), 0)),
+        ("sum of rows", "ReduceSum", ((2048, 1024),), (("keepdims", 0),), ((1,), 1)),
+        ("pad", "Pad", (IMAGE,), (), ((8,), (0, 0, 1, 1, 0, 0, 1, 1))),
+        ("slice", "Slice", (IMAGE,), (), ((1,), 1, (1,), 100, (1,), 3)),
+        ("batch norm", "BatchNormalization", (IMAGE, (64,), (64,), (64,), (64,)), (), ()),
+        ("depthwise 3x3", "Conv", ((1, 96, 56, 56), (96, 1, 3, 3)), (("group", 96), ("pads", (1, 1, 1, 1))), ()),
+        ("resize linear 2x", "Resize", ((1, 32, 64, 64),), (("mode", "linear"),), ())):
+    CASES.append(Node("families", name, op, inputs, attributes, constants))
+CASES.append(Node("families", "top 8 of 4096", "TopK", ((256, 4096),), (), ((1,), 8), outputs=2))
 
 for threads in (1, 2):
     for name, zoo in (("GPT-2 small, 128", GPT), ("BERT-base, 128", BERT), ("ViT-B/16", VIT), ("Llama-style 160M, 128", LLAMA)):

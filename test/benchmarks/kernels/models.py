@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """ONNX files of single ops, for the rows about kernels."""
 import numpy as np
-from onnx import TensorProto, helper, load, numpy_helper, save
+from onnx import TensorProto, helper, load, numpy_helper, save, shape_inference
 
 
 def write(path, nodes, inputs, outputs, constants):
@@ -35,6 +35,26 @@ def rows(case, path):
     inputs = [(name, shape) for name in ("x", "z")[:reads]]
     write(path, nodes, inputs, [("y", shape)],
           [(name, generator.standard_normal(shape[-1:], np.float32)) for name in constants])
+
+
+def node(case, path):
+    inputs, constants = [], []
+    for index, each in enumerate(case.inputs):
+        isInteger = each[0] == "int"
+        kind, shape = (TensorProto.INT64, each[1]) if isInteger else (TensorProto.FLOAT, each)
+        inputs.append(helper.make_tensor_value_info(f"x{index}", kind, shape))
+    names = [each.name for each in inputs]
+    if case.op == "Resize":
+        constants.append(numpy_helper.from_array(np.array([1, 1, 2, 2], np.float32), "scales"))
+        names += ["", "scales"]
+    for index in range(0, len(case.constants), 2):
+        shape, values = case.constants[index:index + 2]
+        constants.append(numpy_helper.from_array(np.array(values, np.int64).reshape(shape), f"c{index}"))
+        names.append(f"c{index}")
+    outputs = [f"y{index}" for index in range(case.outputs)]
+    graph = helper.make_graph([helper.make_node(case.op, names, outputs, **dict(case.attributes))], "case", inputs,
+                              [helper.make_empty_tensor_value_info(name) for name in outputs], constants)
+    save(shape_inference.infer_shapes(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)), path)
 
 
 def row_bytes(case):
