@@ -24,23 +24,22 @@ int report(const std::string &error, int status) {
   return status;
 }
 
-std::shared_ptr<std::vector<char>> allocate(TensorView &tensor) {
-  auto memory = std::make_shared<std::vector<char>>(
-      std::max<size_t>(1, size_t(elementCount(tensor.shape) * elementBytes(tensor.elementType))));
-  tensor.data = memory->data();
+char *allocate(TensorView &tensor) {
+  std::shared_ptr<char> memory = allocateAligned(size_t(elementCount(tensor.shape) * elementBytes(tensor.elementType)));
+  tensor.data = memory.get();
   tensor.owner = memory;
-  return memory;
+  return memory.get();
 }
 
 // .npy has no bf16 and no 8-bit floats: inputs that are not given as .safetensors are given as f32 and rounded here.
 void roundToSmall(ElementType type, TensorView &tensor) {
   TensorView rounded{type, tensor.shape, nullptr, nullptr};
-  auto memory = allocate(rounded);
+  char *memory = allocate(rounded);
   for (int64_t i = 0, count = elementCount(tensor.shape), bytes = elementBytes(type); i < count; ++i) {
     float value;
     std::memcpy(&value, static_cast<const char *>(tensor.data) + i * 4, 4);
     uint16_t bits = encodeSmallFloat(type, value);
-    std::memcpy(memory->data() + i * bytes, &bits, size_t(bytes));
+    std::memcpy(memory + i * bytes, &bits, size_t(bytes));
   }
   tensor = rounded;
 }
@@ -82,12 +81,12 @@ bool drawMissingInputs(const Image &image, const CommandLine &options, const std
               "; add --input " + input.name + "=FILE.npy or --random-inputs";
       return false;
     }
-    auto memory = allocate(drawn);
+    char *memory = allocate(drawn);
     bool isFloat = input.elementType <= ElementType::f8E5M2FNUZ;
     double scale = isFloat || input.maximum < 0 ? 1.0 : double(input.maximum);
     uint64_t key = drawingKey(options.seed, input.name);
     for (int64_t e = 0, count = elementCount(drawn.shape), bytes = elementBytes(drawn.elementType); e < count; ++e)
-      drawElement(drawn.elementType, key, e, scale, memory->data() + e * bytes);
+      drawElement(drawn.elementType, key, e, scale, memory + e * bytes);
     inputs[i] = drawn;
   }
   return true;

@@ -118,6 +118,13 @@ private:
 
 } // namespace
 
+std::shared_ptr<char> allocateAligned(size_t bytes) {
+  constexpr size_t alignment = 64;
+  auto memory = std::make_shared<std::vector<char>>(bytes + alignment);
+  size_t excess = reinterpret_cast<uintptr_t>(memory->data()) % alignment;
+  return {memory, memory->data() + (excess ? alignment - excess : 0)};
+}
+
 int64_t elementCount(const std::vector<int64_t> &shape) {
   int64_t count = 1;
   for (int64_t extent : shape)

@@ -52,11 +52,13 @@ public:
       view.elementType = layout.elementType;
       view.shape = shapeOf(extents, symbols);
       storage.resize(loaded.outputs.size());
-      storage[i].resize(size_t(elementCount(view.shape) * elementBytes(view.elementType)));
-      view.data = storage[i].data();
-      step.outputs.push_back(storage[i].data());
+      if (uint64_t bytes = bytesOf(view); !storage[i].data || storage[i].bytes != bytes)
+        storage[i] = {allocateAligned(bytes), bytes};
+      view.data = storage[i].data.get();
+      step.outputs.push_back(storage[i].data.get());
       outputs.push_back(std::move(view));
     }
+    step.lendsTensors = !readsOutputs(inputs);
     return walk(step, error);
   }
 
@@ -68,7 +70,26 @@ private:
   std::vector<Rank> ranks;
   Team team; // One member per rank.
   int64_t threads = 1;
-  std::vector<std::vector<char>> storage; // Of the outputs, reused from step to step.
+  struct Storage {
+    std::shared_ptr<char> data;
+    uint64_t bytes = 0;
+  };
+  std::vector<Storage> storage; // Of the outputs, reused from step to step.
+
+  static uint64_t bytesOf(const TensorView &view) {
+    return uint64_t(elementCount(view.shape) * elementBytes(view.elementType));
+  }
+
+  // What a step gave may be given to the next one, as it lies: then it is read where it is written.
+  bool readsOutputs(const std::vector<TensorView> &inputs) const {
+    for (const TensorView &input : inputs)
+      for (const Storage &output : storage) {
+        auto begin = reinterpret_cast<uintptr_t>(input.data), place = reinterpret_cast<uintptr_t>(output.data.get());
+        if (begin < place + output.bytes && place < begin + bytesOf(input))
+          return true;
+      }
+    return false;
+  }
 
   bool walk(const Step &step, std::string &error) {
     transport->beginRun(step.symbols);

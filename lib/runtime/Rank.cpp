@@ -51,8 +51,11 @@ void Rank::findPlaces(const Step &init) {
     for (const Axis &axis : stage.axes)
       place.axisSizes.push_back(axis.size);
     place.inFile.assign(stage.buffers.size(), nullptr);
+    place.lent.assign(stage.buffers.size(), nullptr);
+    place.isLendable.assign(stage.buffers.size(), false);
     places.push_back(std::move(place));
   }
+  findLendable(init.image);
   for (const Weight &weight : init.image.weights) {
     const Stage &stage = init.image.stages[size_t(weight.stage)];
     Place &place = places[size_t(weight.stage)];
@@ -63,6 +66,24 @@ void Rank::findPlaces(const Step &init) {
     place.inFile[size_t(weight.buffer)] =
         init.weights.find(weight, layout.elementType, globalBox(layout, init.symbols.data()),
                           localBox(layout, stage.axes, where.data(), init.symbols.data()));
+  }
+}
+
+// Inputs and outputs that live for one event: no weights, nothing that another rank reads or writes.
+void Rank::findLendable(const Image &image) {
+  auto mark = [&](int64_t stage, int64_t buffer, bool isLendable) {
+    places[size_t(stage)].isLendable[size_t(buffer)] = isLendable;
+  };
+  for (const Output &output : image.outputs)
+    mark(output.stage, output.buffer, true);
+  for (const Input &input : image.inputs)
+    for (const StageBuffer &use : input.uses)
+      mark(use.stage, use.buffer, true);
+  for (const Weight &weight : image.weights)
+    mark(weight.stage, weight.buffer, false);
+  for (const Channel &channel : image.channels) {
+    mark(channel.sourceStage, channel.sourceBuffer, false);
+    mark(channel.destinationStage, channel.destinationBuffer, false);
   }
 }
 
@@ -183,7 +204,9 @@ bool Rank::execute() {
   case EventKind::forward:
     if (!releaseSends([&](const PendingSend &send) { return isInSlot(send); }))
       return false;
+    std::fill(places[size_t(event->stage)].lent.begin(), places[size_t(event->stage)].lent.end(), nullptr);
     loadInputs();
+    lendOutputs();
     if (!runCalls(EventKind::forward))
       return false;
     storeOutputs();
@@ -236,6 +259,20 @@ void Rank::loadWeights(uint64_t &done, uint64_t beforeCall) {
   done = beforeCall == UINT64_MAX ? beforeCall : beforeCall + 1;
 }
 
+// Vectors of any width lie as in the arena.
+constexpr uintptr_t lentAlignment = 64;
+
+// Lets calls work in the caller's tensor instead of a copy, where this rank has all of it.
+bool Rank::lend(int64_t buffer, const Box &local, const Box &global, const void *memory) {
+  Place &place = places[size_t(event->stage)];
+  if (!step->lendsTensors || !place.isLendable[size_t(buffer)] || place.lent[size_t(buffer)] || local != global ||
+      reinterpret_cast<uintptr_t>(memory) % lentAlignment != 0)
+    return false;
+  // Calls do not write inputs.
+  place.lent[size_t(buffer)] = static_cast<char *>(const_cast<void *>(memory));
+  return true;
+}
+
 void Rank::loadInputs() {
   for (size_t i = 0; i < step->inputs.size(); ++i)
     for (const StageBuffer &use : step->image.inputs[i].uses) {
@@ -244,9 +281,23 @@ void Rank::loadInputs() {
       const Stage &stage = step->image.stages[size_t(use.stage)];
       const Layout &layout = stage.buffers[size_t(use.buffer)].layout;
       Box box = localBox(layout, stage.axes, coordinates.data(), step->symbols.data());
-      copyRegion(elementBytes(layout.elementType), box, {step->inputs[i].data, globalBox(layout, step->symbols.data())},
-                 address(use.buffer), box);
+      Box whole = globalBox(layout, step->symbols.data());
+      if (!lend(use.buffer, box, whole, step->inputs[i].data))
+        copyRegion(elementBytes(layout.elementType), box, {step->inputs[i].data, whole}, address(use.buffer), box);
     }
+}
+
+void Rank::lendOutputs() {
+  for (size_t i = 0; i < step->outputs.size(); ++i) {
+    const Output &output = step->image.outputs[i];
+    if (output.stage != event->stage)
+      continue;
+    const Stage &stage = step->image.stages[size_t(output.stage)];
+    const Layout &layout = stage.buffers[size_t(output.buffer)].layout;
+    if (isOwner(stage, layout, coordinates))
+      lend(output.buffer, localBox(layout, stage.axes, coordinates.data(), step->symbols.data()),
+           globalBox(layout, step->symbols.data()), step->outputs[i]);
+  }
 }
 
 void Rank::storeOutputs() {
@@ -256,10 +307,11 @@ void Rank::storeOutputs() {
       continue;
     const Stage &stage = step->image.stages[size_t(output.stage)];
     const Layout &layout = stage.buffers[size_t(output.buffer)].layout;
-    if (!isOwner(stage, layout, coordinates))
+    const char *from = address(output.buffer);
+    if (from == step->outputs[i] || !isOwner(stage, layout, coordinates))
       continue;
     Box box = localBox(layout, stage.axes, coordinates.data(), step->symbols.data());
-    copyRegion(elementBytes(layout.elementType), box, {address(output.buffer), box}, step->outputs[i],
+    copyRegion(elementBytes(layout.elementType), box, {from, box}, step->outputs[i],
                globalBox(layout, step->symbols.data()));
   }
 }
@@ -283,6 +335,8 @@ template <typename Predicate> bool Rank::releaseSends(Predicate isDue) {
 TransferKey Rank::channelKey() const { return {TransferKind::channel, event->channel, event->microBatch}; }
 
 char *Rank::address(int64_t buffer) const {
+  if (char *place = places[size_t(event->stage)].lent[size_t(buffer)])
+    return place;
   // Weights are read only here, see changesWeights().
   if (const char *place = places[size_t(event->stage)].inFile[size_t(buffer)])
     return const_cast<char *>(place);

@@ -28,6 +28,7 @@ struct Step {
   std::vector<TensorView> inputs;
   std::vector<char *> outputs; ///< Dense global tensors, one per output.
   bool isInit = false;         ///< Runs the init events, otherwise all others.
+  bool lendsTensors = false;   ///< Calls may read inputs and write outputs where they lie.
 };
 
 class Rank {
@@ -64,6 +65,8 @@ private:
     char *arena = nullptr;
     std::vector<int64_t> axisSizes;
     std::vector<const char *> inFile; // Per buffer: where its weight is read; null: in the arena.
+    std::vector<char *> lent;         // Per buffer, during a forward event: the caller's memory; null: the arena.
+    std::vector<bool> isLendable;     // Per buffer: only calls touch it, and loading inputs or storing outputs.
   };
   struct PendingSend {
     int64_t stage, slot;
@@ -97,7 +100,10 @@ private:
   bool execute();
   bool runCalls(EventKind kind);
   void loadWeights(uint64_t &next, uint64_t beforeCall);
+  void findLendable(const Image &image);
+  bool lend(int64_t buffer, const Box &local, const Box &global, const void *memory);
   void loadInputs();
+  void lendOutputs();
   void storeOutputs();
   bool isInSlot(const PendingSend &send) const;
   template <typename Predicate> bool releaseSends(Predicate isDue);

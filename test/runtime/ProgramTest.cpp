@@ -357,3 +357,80 @@ TEST(Program, ParallelLoopsCoverTheRangeInFixedPieces) {
 }
 
 } // namespace
+
+namespace {
+const void *seenInput, *seenOutput;
+
+void reversed(partita_context *context, void *const *buffers) {
+  auto *x = static_cast<const float *>(seenInput = buffers[0]);
+  auto *y = static_cast<float *>(buffers[1]);
+  seenOutput = y;
+  int64_t count = localElements(context, 0, 0);
+  for (int64_t i = 0; i < count; ++i)
+    y[i] = x[count - 1 - i];
+}
+
+Image reversingImage(int64_t ranks) {
+  Image image;
+  image.functionCount = 1;
+  Layout layout = layoutOf({{rows, {0}}});
+  Stage &stage = addStage(image, "only", {{"x", ranks}}, 0);
+  addBuffer(stage, "x", layout, {}, 1);
+  addBuffer(stage, "y", layout, {}, 1);
+  stage.calls = {{EventKind::forward, {callOf(0, {0, 1}, "reverse")}}};
+  image.inputs = {{"x", ElementType::f32, {{rows, {}}}, -1, {{0, 0}}}};
+  image.outputs = {{"y", 0, 1}};
+  for (int64_t rank = 0; rank < ranks; ++rank)
+    addEvent(image, rank, EventKind::forward, 0, 0, 0);
+  return image;
+}
+} // namespace
+
+TEST(Program, CallsWorkInTheCallersTensorsWhereARankHasAllOfThem) {
+  const partita_function functions[] = {reversed};
+  std::string error;
+  auto program = Program::create(reversingImage(1), functions, {}, error);
+  ASSERT_TRUE(program) << error;
+  current = &program->image();
+  std::shared_ptr<char> memory = allocateAligned((rows + 1) * sizeof(float));
+  auto *x = reinterpret_cast<float *>(memory.get());
+  for (int64_t offset : {0, 1}) {
+    for (int64_t i = 0; i < rows; ++i)
+      x[offset + i] = float(i);
+    std::vector<TensorView> outputs;
+    ASSERT_TRUE(program->run({{ElementType::f32, {rows}, x + offset, nullptr}}, {}, outputs, error)) << error;
+    EXPECT_EQ(seenInput == x + offset, offset == 0) << "only where it is aligned as the arena is";
+    EXPECT_EQ(seenOutput, outputs[0].data);
+    for (int64_t i = 0; i < rows; ++i)
+      EXPECT_EQ(static_cast<const float *>(outputs[0].data)[i], float(rows - 1 - i));
+  }
+}
+
+TEST(Program, AnOutputMayBeTheNextInput) {
+  const partita_function functions[] = {reversed};
+  std::string error;
+  auto program = Program::create(reversingImage(1), functions, {}, error);
+  ASSERT_TRUE(program) << error;
+  current = &program->image();
+  std::vector<float> x;
+  std::vector<TensorView> outputs;
+  ASSERT_TRUE(program->run({inputOf(x, {rows})}, {}, outputs, error)) << error;
+  std::vector<TensorView> again = outputs;
+  ASSERT_TRUE(program->run(again, {}, outputs, error)) << error;
+  for (int64_t i = 0; i < rows; ++i)
+    EXPECT_EQ(static_cast<const float *>(outputs[0].data)[i], x[size_t(i)]);
+}
+
+TEST(Program, PartsOfATensorAreCopied) {
+  const partita_function functions[] = {reversed};
+  std::string error;
+  auto program = Program::create(reversingImage(2), functions, {}, error);
+  ASSERT_TRUE(program) << error;
+  current = &program->image();
+  std::vector<float> x;
+  std::vector<TensorView> outputs;
+  ASSERT_TRUE(program->run({inputOf(x, {rows})}, {}, outputs, error)) << error;
+  // Rank 0 has four rows, rank 1 three; each reverses its own.
+  for (int64_t i = 0; i < rows; ++i)
+    EXPECT_EQ(static_cast<const float *>(outputs[0].data)[i], x[size_t(i < 4 ? 3 - i : 10 - i)]);
+}

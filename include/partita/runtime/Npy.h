@@ -45,6 +45,9 @@ struct TensorView {
   std::shared_ptr<const void> owner;
 };
 
+/// Zeros, beginning where vectors of any width may begin.
+std::shared_ptr<char> allocateAligned(size_t bytes);
+
 /// Number of elements of a shape that is known to be valid.
 int64_t elementCount(const std::vector<int64_t> &shape);
 
