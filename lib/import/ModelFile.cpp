@@ -12,7 +12,7 @@ using namespace partita::import;
 namespace {
 // Sets before 7 are read for the operators that have not changed since; what else they say (`broadcast`, `axis`) is
 // refused as an attribute that is not supported.
-constexpr int64_t newestIrVersion = 11, oldestOpset = 1, newestOpset = 23;
+constexpr int64_t newestIrVersion = 12, oldestOpset = 1, newestOpset = 24;
 
 bool isDefaultDomain(llvm::StringRef domain) { return domain.empty() || domain == "ai.onnx"; }
 

@@ -16,7 +16,12 @@ static OpTable makeOpTable() {
   addDataSizeOps(table);
   addEinsumOps(table);
   addElementwiseOps(table);
+  addFusedAttentionOps(table);
+  addFusedMatrixOps(table);
+  addFusedNormOps(table);
+  addFusedQuantizedOps(table);
   addGeneratorOps(table);
+  addGroupedAttentionOps(table);
   addLossOps(table);
   addIndexingOps(table);
   addMatrixOps(table);

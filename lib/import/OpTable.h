@@ -30,7 +30,12 @@ void addConvolutionOps(OpTable &table);
 void addDataSizeOps(OpTable &table);
 void addEinsumOps(OpTable &table);
 void addElementwiseOps(OpTable &table);
+void addFusedAttentionOps(OpTable &table);
+void addFusedMatrixOps(OpTable &table);
+void addFusedNormOps(OpTable &table);
+void addFusedQuantizedOps(OpTable &table);
 void addGeneratorOps(OpTable &table);
+void addGroupedAttentionOps(OpTable &table);
 void addLossOps(OpTable &table);
 void addIndexingOps(OpTable &table);
 void addMatrixOps(OpTable &table);
@@ -55,6 +60,9 @@ void addTextOps(OpTable &table);
 /// The product that MatMul means: the last two dims are matrices, the others batches that repeat as in broadcasting.
 /// Null after a report.
 mlir::Value makeMatMul(NodeContext &node, mlir::Value lhs, mlir::Value rhs);
+
+/// alpha * a b + beta * c by the attributes of a Gemm node. Null after a report.
+mlir::Value makeGemm(NodeContext &node);
 
 /// x - max - log(sum(exp(x - max))) along `axis`, max over the axis.
 mlir::Value makeLogSoftmax(NodeContext &node, mlir::Value x, int64_t axis);

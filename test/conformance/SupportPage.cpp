@@ -53,7 +53,7 @@ static std::string printRow(const std::string &name, const OperatorRow &row) {
 static std::string printHeading(const Totals &totals) {
   std::string page =
       "# ONNX operators\n\nWritten by `build/test/ConformanceTests --write-page`; do not edit.\n\n"
-      "The importer reads operator sets 7 to 23. What it does with the official backend tests (Debian's "
+      "The importer reads operator sets 7 to 24. What it does with the official backend tests (Debian's "
       "`libonnx-testdata`,\nONNX 1.12) is below: each test is imported, run in the interpreter, compiled "
       "for one device and run, and its results\nare compared with the stored ones by the tolerance of "
       "the official runner.\n\n";

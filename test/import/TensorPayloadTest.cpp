@@ -146,13 +146,13 @@ TEST(ModelFile, RefusesWhatIsNoModel) {
   EXPECT_NE(takeText(ModelFile::open("/dev/zero").takeError()).find("E-BAD-FILE"), std::string::npos);
   EXPECT_NE(takeText(ModelFile::open(folder.write("e.onnx", "")).takeError()).find("is empty"), std::string::npos);
   onnx::Model model = makeEmptyModel();
-  model.set_ir_version(12);
+  model.set_ir_version(13);
   EXPECT_NE(
-      takeText(ModelFile::open(folder.write("v.onnx", model.SerializeAsString())).takeError()).find("IR version 12"),
+      takeText(ModelFile::open(folder.write("v.onnx", model.SerializeAsString())).takeError()).find("IR version 13"),
       std::string::npos);
   model.set_ir_version(8);
-  model.mutable_opset_import(0)->set_version(24);
-  EXPECT_NE(takeText(ModelFile::open(folder.write("o.onnx", model.SerializeAsString())).takeError()).find("set 24"),
+  model.mutable_opset_import(0)->set_version(25);
+  EXPECT_NE(takeText(ModelFile::open(folder.write("o.onnx", model.SerializeAsString())).takeError()).find("set 25"),
             std::string::npos);
 }
 

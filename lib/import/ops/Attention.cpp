@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-//===- Attention.cpp - Attention and RotaryEmbedding ---------------------------===//
+//===- Attention.cpp - Attention and RotaryEmbedding of the default set --------===//
+#include "ops/Attention.h"
 #include "OpTable.h"
 
-#include <cmath>
 #include <limits>
 
 using namespace mlir;
@@ -11,157 +11,151 @@ using namespace partita;
 using namespace partita::graph;
 using namespace partita::import;
 
+using Kind = ElementwiseKind;
+
+static constexpr double infinite = std::numeric_limits<double>::infinity();
+
 static RankedTensorType typeOf(Value value) { return llvm::cast<RankedTensorType>(value.getType()); }
 
-/// [batch, seq, heads * depth] as [batch, heads, seq, depth]; null: reported.
-static Value splitHeads(NodeContext &node, Value value, int64_t heads, llvm::StringRef part) {
-  Sizes sizes = node.sizesOf(value);
-  std::optional<DimSize> depth = heads > 0 ? divideExactly(sizes[2], DimSize(heads)) : std::nullopt;
-  if (!depth) {
-    node.failShape("an input of shape " + toText(sizes) + " does not have " + llvm::Twine(heads) + " heads");
-    return Value();
-  }
-  Value split = node.reshape(value, {sizes[0], sizes[1], DimSize(heads), *depth}, (part + "/heads").str());
-  return node.transpose(split, {0, 2, 1, 3}, (part + "/transpose").str());
-}
-
-static Value mergeHeads(NodeContext &node, Value value) {
-  if (!value)
-    return Value();
-  Sizes sizes = node.sizesOf(value);
-  std::optional<DimSize> width = multiplyChecked(sizes[1], sizes[3]);
-  if (!width)
-    return Value();
-  Value turned = node.transpose(value, {0, 2, 1, 3}, "result/transpose");
-  return node.reshape(turned, {sizes[0], sizes[2], *width}, "result");
-}
-
-/// The mask as floats to add, [batch or 1, heads or 1, queries, keys].
-static Value makeMask(NodeContext &node, const Sizes &query, const Sizes &key, Type element) {
+/// The mask as floats to add, of four dims; shorter than the keys, it hides the last ones.
+static Value makeMask(NodeContext &node, const DimSize &keys, Type element) {
   Value mask = node.input(3);
   if (!mask)
     return Value();
-  if (typeOf(mask).getElementType().isInteger(1)) {
-    Value zero = node.constant(0.0, element);
-    Value hidden = node.constant(-std::numeric_limits<double>::infinity(), element);
-    mask = node.elementwise(ElementwiseKind::select, {mask, zero, hidden}, "mask");
-  }
-  mask = node.cast(mask, element);
-  if (!mask)
-    return Value();
   Sizes sizes = node.sizesOf(mask);
-  if (sizes.size() > 4) {
+  if (sizes.empty() || sizes.size() > 4) {
     node.failShape("the mask has shape " + toText(sizes));
     return Value();
   }
   sizes.insert(sizes.begin(), 4 - sizes.size(), DimSize(1));
   mask = node.reshape(mask, sizes, "mask/reshape");
-  Sizes wide = {sizes[0], sizes[1], query[2], key[2]};
-  Sizes full = {query[0], query[1], query[2], key[2]};
-  std::optional<Sizes> common = node.broadcastSizes({full, sizes});
-  if (!common || *common != full) {
-    node.failShape("the mask " + toText(sizes) + " does not fit scores of shape " + toText(full));
-    return Value();
-  }
-  return node.broadcast(mask, wide, "mask/broadcast");
+  bool isBool = mask && typeOf(mask).getElementType().isInteger(1);
+  std::optional<DimSize> missing = addChecked(keys, sizes[3] * -1);
+  if (missing && missing->isStatic() && missing->constant > 0 && !(sizes[3] == DimSize(1)))
+    mask = node.padOrCut(mask, {0, 0, 0, 0}, {0, 0, 0, missing->constant},
+                         isBool ? Value() : node.constant(-infinite, typeOf(mask).getElementType()));
+  return isBool ? hideWhereFalse(node, mask, -infinite, element) : node.cast(mask, element);
 }
 
-/// What this importer does not do of the operator; reports each.
-static void checkAttention(NodeContext &node) {
-  if (node.hasInput(4) || node.hasInput(5) || node.hasInput(6) || node.hasResult(1) || node.hasResult(2))
-    node.failOp("a key-value cache (past_key, past_value) is not supported");
-  if (node.hasResult(3) || node.getInteger("qk_matmul_output_mode", 0) != 0)
-    node.failOp("the result qk_matmul_output is not supported");
-  if (node.getFloat("softcap", 0.0) != 0.0)
-    node.failOp("softcap is not supported");
-  node.ignore({"softmax_precision"});
-}
+namespace {
 
-static void importAttention(NodeContext &node) {
-  checkAttention(node);
+/// One Attention node.
+class AttentionNode {
+public:
+  explicit AttentionNode(NodeContext &node) : node(node) {}
+  void import();
+
+private:
+  bool readInputs();
+  bool readCache();
+  bool readMasks();
+
+  NodeContext &node;
+  Attention parts;
+  size_t rank = 0;
+  DimSize past;
+};
+
+} // namespace
+
+bool AttentionNode::readInputs() {
   Value query = node.input(0), key = node.input(1), value = node.input(2);
-  bool isCausal = node.getInteger("is_causal", 0) != 0;
   int64_t heads = node.getInteger("q_num_heads", 0), groups = node.getInteger("kv_num_heads", 0);
-  double scale = node.getFloat("scale", 0.0);
   if (node.hasFailed())
-    return;
-  size_t rank = node.sizesOf(query).size();
+    return false;
+  rank = node.sizesOf(query).size();
   for (Value input : {query, key, value})
-    if (node.sizesOf(input).size() != rank || (rank != 3 && rank != 4) ||
-        typeOf(input).getElementType() != typeOf(query).getElementType() ||
-        !isa<FloatType>(typeOf(input).getElementType()))
-      return node.failShape("query, key and value have shapes " + toText(node.sizesOf(query)) + ", " +
-                            toText(node.sizesOf(key)) + " and " + toText(node.sizesOf(value)));
+    if (node.sizesOf(input).size() != rank || (rank != 3 && rank != 4)) {
+      node.failShape("query, key and value have shapes " + toText(node.sizesOf(query)) + ", " +
+                     toText(node.sizesOf(key)) + " and " + toText(node.sizesOf(value)));
+      return false;
+    }
   if (rank == 3) {
     query = splitHeads(node, query, heads, "query");
     key = query ? splitHeads(node, key, groups, "key") : Value();
     value = key ? splitHeads(node, value, groups, "value") : Value();
-    if (!value)
-      return;
   }
-  Sizes q = node.sizesOf(query), k = node.sizesOf(key), v = node.sizesOf(value);
-  bool fits = q[0] == k[0] && q[0] == v[0] && k[1] == v[1] && q[1].isStatic() && k[1].isStatic() && k[1].constant > 0 &&
-              q[1].constant % k[1].constant == 0 && q[3] == k[3] && k[2] == v[2] && q[3].isStatic();
-  if (!fits)
-    return node.failShape("query " + toText(q) + ", key " + toText(k) + " and value " + toText(v) +
-                          " do not fit together");
-  // The operator aligns its triangle at the first key, the graph dialect at the last.
-  if (isCausal && !(q[2] == k[2]))
-    return node.failOp("is_causal=1 with " + toText(q[2]) + " queries and " + toText(k[2]) + " keys is not supported");
-  Value mask = node.hasInput(3) ? makeMask(node, q, k, typeOf(query).getElementType()) : Value();
-  if (node.hasFailed() || (node.hasInput(3) && !mask))
-    return;
-  if (scale == 0.0)
-    scale = 1.0 / std::sqrt(static_cast<double>(q[3].constant));
-  RankedTensorType type = node.makeType({q[0], q[1], q[2], v[3]}, typeOf(query).getElementType());
-  if (!type)
-    return;
-  Value mixed = node.finish(AttentionOp::create(node.getSession().getBuilder(), node.getLocation(), type,
-                                                node.partName("attention"), query, key, value, mask,
-                                                llvm::APFloat(scale), isCausal));
-  node.setResult(0, rank == 3 ? mergeHeads(node, mixed) : mixed);
+  parts.query = query;
+  parts.key = key;
+  parts.value = value;
+  return value != nullptr;
 }
 
-/// Whether the elements are the same for each index of dim 0.
-static bool hasEqualRows(graph::ConstantOp constant) {
-  auto elements = dyn_cast<DenseElementsAttr>(constant.getValue());
-  if (!elements || elements.isSplat())
-    return static_cast<bool>(elements);
-  ArrayRef<char> bytes = elements.getRawData();
-  size_t row = bytes.size() / static_cast<size_t>(elements.getType().getDimSize(0));
-  for (size_t start = row; start < bytes.size(); start += row)
-    if (bytes.slice(start, row) != bytes.take_front(row))
+/// New keys and values are put behind those of the cache.
+bool AttentionNode::readCache() {
+  if (node.hasInput(4) != node.hasInput(5)) {
+    node.fail("E-BAD-FILE", "past_key and past_value must be given together");
+    return false;
+  }
+  if (node.hasInput(4)) {
+    Value pastKey = node.input(4), pastValue = node.input(5);
+    if (!pastKey || !pastValue || node.sizesOf(pastKey).size() != 4) {
+      if (pastKey && pastValue)
+        node.failShape("past_key has shape " + toText(node.sizesOf(pastKey)));
       return false;
-  return true;
+    }
+    past = node.sizesOf(pastKey)[2];
+    parts.key = node.concat({pastKey, parts.key}, 2, "keys");
+    parts.value = node.concat({pastValue, parts.value}, 2, "values");
+  }
+  node.setResult(1, parts.key);
+  node.setResult(2, parts.value);
+  return parts.key && parts.value;
 }
 
-/// A table [batch, ...] that is the same for every batch element, without its batch dim; null where it may differ.
-static Value dropBatch(NodeContext &node, Value table) {
-  if (!table)
-    return Value();
-  Sizes sizes = node.sizesOf(table);
-  Sizes inner(sizes.begin() + 1, sizes.end());
-  if (sizes[0] == DimSize(1))
-    return node.reshape(table, inner);
-  if (auto constant = table.getDefiningOp<graph::ConstantOp>(); constant && hasEqualRows(constant)) {
-    Sizes first = sizes;
-    first[0] = DimSize(1);
-    SmallVector<int64_t> starts(sizes.size(), 0), strides(sizes.size(), 1);
-    return node.reshape(node.slice(table, starts, strides, first), inner);
+/// What hides keys. The triangle begins behind the cache, or (with lengths of an outer cache) ends at the lengths.
+bool AttentionNode::readMasks() {
+  Type element = typeOf(parts.query).getElementType(), index = node.indexType();
+  DimSize queries = node.sizesOf(parts.query)[2], keys = node.sizesOf(parts.key)[2];
+  bool isCausal = node.getInteger("is_causal", 0) != 0;
+  if (node.hasInput(3))
+    parts.mask = makeMask(node, keys, element);
+  parts.isGuarded = node.hasInput(3);
+  if (node.hasInput(6)) {
+    Sizes column = {node.sizesOf(parts.query)[0], DimSize(1), DimSize(1), DimSize(1)};
+    Value lengths = node.reshape(node.cast(node.input(6), index), column, "lengths");
+    Value visible = node.elementwise(Kind::lt, {makePositions(node, keys, 3, 4, index), lengths}, "filled");
+    if (isCausal && queries.isStatic())
+      visible = findVisible(node, queries, keys,
+                            node.withNumber(Kind::sub, lengths, static_cast<double>(queries.constant), "offset"));
+    else if (isCausal)
+      node.failShape("is_causal with the lengths of a cache needs a known number of queries");
+    parts.mask = addMasks(node, parts.mask, hideWhereFalse(node, visible, -infinite, element));
+    parts.isGuarded = true;
+  } else if (isCausal) {
+    parts.isCausal = addChecked(queries, past) == keys;
+    if (!parts.isCausal && !past.isStatic())
+      node.failShape("is_causal with a symbolic cache needs as many new keys as queries");
+    else if (!parts.isCausal)
+      parts.mask =
+          addMasks(node, parts.mask,
+                   hideWhereFalse(
+                       node, findVisible(node, queries, keys, node.constant(static_cast<double>(past.constant), index)),
+                       -infinite, element));
   }
-  auto repeat = table.getDefiningOp<BroadcastOp>();
-  if (!repeat || llvm::is_contained(repeat.getDims(), 0))
-    return Value();
-  SmallVector<int64_t> dims;
-  for (int64_t dim : repeat.getDims())
-    dims.push_back(dim - 1);
-  if (dims.size() == inner.size())
-    return repeat.getInput();
-  RankedTensorType type = node.makeType(inner, typeOf(table).getElementType());
-  return type ? node.finish(BroadcastOp::create(node.getSession().getBuilder(), node.getLocation(), type,
-                                                node.partName("broadcast"), repeat.getInput(), dims))
-              : Value();
+  return !node.hasFailed();
 }
+
+void AttentionNode::import() {
+  node.ignore({"softmax_precision"});
+  parts.scale = node.getFloat("scale", 0.0);
+  parts.softcap = node.getFloat("softcap", 0.0);
+  int64_t mode = node.getInteger("qk_matmul_output_mode", 0);
+  if (mode < 0 || mode > 3 || parts.softcap < 0.0)
+    return node.fail("E-BAD-FILE", "qk_matmul_output_mode is not 0 to 3, or softcap is negative");
+  if (node.hasResult(3))
+    parts.wanted = static_cast<ScoresKind>(mode);
+  if (!readInputs() || !readCache() || !readMasks())
+    return;
+  Attended attended = attend(node, parts);
+  node.setResult(0, rank == 3 ? mergeHeads(node, attended.mixed) : attended.mixed);
+  if (parts.wanted)
+    node.setResult(3, attended.scores);
+}
+
+static void importAttention(NodeContext &node) { AttentionNode(node).import(); }
+
+//===-- RotaryEmbedding -------------------------------------------------------------------------------------------===//
 
 /// cosine or sine, [seq, depth / 2], or [batch, seq, depth / 2] where batch elements may differ; null: reported.
 static Value readTable(NodeContext &node, int index) {
@@ -173,14 +167,16 @@ static Value readTable(NodeContext &node, int index) {
     node.failShape("input " + llvm::Twine(index) + " has shape " + toText(node.sizesOf(table)));
     return Value();
   }
-  Value positions = hasPositions ? node.input(3) : Value();
-  if (hasPositions && (!positions || node.sizesOf(positions).size() != 2)) {
+  if (!hasPositions) {
+    Value shared = dropBatch(node, table);
+    return shared ? shared : table;
+  }
+  Value positions = node.input(3);
+  if (!positions || node.sizesOf(positions).size() != 2) {
     node.failShape("position_ids is not [batch, seq]");
     return Value();
   }
-  Value perBatch = hasPositions ? positions : table, shared = dropBatch(node, perBatch);
-  Value used = shared ? shared : perBatch;
-  return hasPositions ? node.gather(table, used, 0) : used;
+  return readRows(node, table, positions);
 }
 
 static void importRotary(NodeContext &node) {
@@ -193,23 +189,7 @@ static void importRotary(NodeContext &node) {
   if (rank != 3 && rank != 4)
     return node.failShape("its input has shape " + toText(node.sizesOf(x)));
   Value split = rank == 3 ? splitHeads(node, x, heads, "input") : x;
-  if (!split)
-    return;
-  Sizes sizes = node.sizesOf(split);
-  if (rotated != 0 && !(sizes[3] == DimSize(rotated)))
-    return node.failOp("rotating only a part of each head is not supported");
-  std::optional<DimSize> half = divideExactly(sizes[3], DimSize(2));
-  auto fits = [&](Value table) {
-    Sizes found = node.sizesOf(table);
-    return found == Sizes{sizes[2], *half} || found == Sizes{sizes[0], sizes[2], *half};
-  };
-  if (!half || !fits(cosine) || !fits(sine))
-    return node.failShape("tables of shape " + toText(node.sizesOf(cosine)) + " do not fit heads of shape " +
-                          toText(sizes));
-  Type element = typeOf(split).getElementType();
-  Value result = node.finish(RotaryOp::create(node.getSession().getBuilder(), node.getLocation(), split.getType(),
-                                              node.partName("rotary"), split, node.cast(cosine, element),
-                                              node.cast(sine, element), interleaved));
+  Value result = rotate(node, split, cosine, sine, rotated, interleaved);
   node.setResult(0, rank == 3 ? mergeHeads(node, result) : result);
 }
 

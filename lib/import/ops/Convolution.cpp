@@ -74,16 +74,17 @@ static Value addBias(NodeContext &node, Value result, int index) {
   return node.elementwise(ElementwiseKind::add, {result, spreadChannels(node, node.input(index), result)});
 }
 
-static void importConv(NodeContext &node) {
-  Value image = node.input(0), filter = node.input(1);
+Value partita::import::convolveImage(NodeContext &node, Value image) {
+  Value filter = node.input(1);
   int64_t groups = node.getInteger("group", 1);
   if (!image || !filter)
-    return;
+    return Value();
   std::optional<SmallVector<int64_t>> kernel = readKernel(node, node.sizesOf(filter));
   std::optional<Windows> windows = kernel ? readWindows(node, node.sizesOf(image), *kernel) : std::nullopt;
-  if (windows)
-    node.setResult(0, addBias(node, convolve(node, image, filter, *windows, groups), 2));
+  return windows ? addBias(node, convolve(node, image, filter, *windows, groups), 2) : Value();
 }
+
+static void importConv(NodeContext &node) { node.setResult(0, convolveImage(node, node.input(0))); }
 
 //===-- ConvTranspose ---------------------------------------------------------------------------------------------===//
 

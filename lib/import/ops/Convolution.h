@@ -18,6 +18,9 @@ std::optional<llvm::SmallVector<int64_t>> readKernel(NodeContext &node, const Si
 /// The convolution op; null: reported.
 mlir::Value convolve(NodeContext &node, mlir::Value image, mlir::Value filter, const Windows &windows, int64_t groups);
 
+/// What a Conv node gives for `image` [batch, channels, ...] with its filter and bias (inputs 1 and 2); null: reported.
+mlir::Value convolveImage(NodeContext &node, mlir::Value image);
+
 /// One element per channel (or one for all), repeated to the shape of `like`, in its own element type.
 mlir::Value spreadChannels(NodeContext &node, mlir::Value channels, mlir::Value like);
 

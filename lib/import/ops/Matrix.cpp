@@ -69,16 +69,18 @@ static void importMatMul(NodeContext &node) {
   node.setResult(0, makeMatMul(node, lhs, rhs));
 }
 
-static void importGemm(NodeContext &node) {
+Value partita::import::makeGemm(NodeContext &node) {
   // Sets before 7 say that C repeats; later ones let it.
   node.ignore({"broadcast"});
   Value a = node.input(0), b = node.input(1);
   bool transA = node.getInteger("transA", 0) != 0, transB = node.getInteger("transB", 0) != 0;
   double alpha = node.getFloat("alpha", 1.0), beta = node.getFloat("beta", 1.0);
   if (!a || !b)
-    return;
-  if (node.sizesOf(a).size() != 2 || node.sizesOf(b).size() != 2)
-    return node.failShape("its matrices have shapes " + toText(node.sizesOf(a)) + " and " + toText(node.sizesOf(b)));
+    return Value();
+  if (node.sizesOf(a).size() != 2 || node.sizesOf(b).size() != 2) {
+    node.failShape("its matrices have shapes " + toText(node.sizesOf(a)) + " and " + toText(node.sizesOf(b)));
+    return Value();
+  }
   std::string lettersA = transA ? "yx" : "xy", lettersB = transB ? "zy" : "yz";
   a = absorbTranspose(a, lettersA);
   b = absorbTranspose(b, lettersB);
@@ -86,13 +88,17 @@ static void importGemm(NodeContext &node) {
   if (alpha != 1.0)
     product = node.withNumber(ElementwiseKind::mul, product, alpha);
   if (!node.hasInput(2) || beta == 0.0)
-    return node.setResult(0, product);
+    return product;
   Value c = node.input(2);
   if (beta != 1.0)
     c = node.withNumber(ElementwiseKind::mul, c, beta);
-  if (c && product && node.broadcastSizes({node.sizesOf(product), node.sizesOf(c)}) != node.sizesOf(product))
-    return node.failShape("C does not have the shape of the product");
-  node.setResult(0, node.elementwise(ElementwiseKind::add, {product, c}));
+  if (c && product && node.broadcastSizes({node.sizesOf(product), node.sizesOf(c)}) != node.sizesOf(product)) {
+    node.failShape("C does not have the shape of the product");
+    return Value();
+  }
+  return node.elementwise(ElementwiseKind::add, {product, c});
 }
+
+static void importGemm(NodeContext &node) { node.setResult(0, makeGemm(node)); }
 
 void partita::import::addMatrixOps(OpTable &table) { table.insert({{"MatMul", importMatMul}, {"Gemm", importGemm}}); }

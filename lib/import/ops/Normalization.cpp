@@ -99,8 +99,7 @@ template <NormKind kind> static void importNorm(NodeContext &node) {
 
 //===-- Per channel -----------------------------------------------------------------------------------------------===//
 
-/// x * scale + bias with one element per channel (dim 1), in the element type of x.
-static Value scaleChannels(NodeContext &node, Value x, Value scale, Value bias) {
+Value partita::import::scaleChannels(NodeContext &node, Value x, Value scale, Value bias) {
   if (!x || !scale || !bias)
     return Value();
   Type element = typeOf(x).getElementType();
@@ -127,21 +126,28 @@ static void importInstanceNorm(NodeContext &node) {
                  scaleChannels(node, normalize(node, x, 2, epsilon, NormKind::centred, Value(), Value()), scale, bias));
 }
 
+Value partita::import::normalizeGroups(NodeContext &node, Value x, int64_t groups, double epsilon) {
+  if (!requireImage(node, x))
+    return Value();
+  Sizes sizes = node.sizesOf(x), grouped = sizes;
+  std::optional<DimSize> inner = groups > 0 ? divideExactly(sizes[1], DimSize(groups)) : std::nullopt;
+  if (!inner) {
+    node.failShape("an input " + toText(sizes) + " does not have " + llvm::Twine(groups) + " groups of channels");
+    return Value();
+  }
+  grouped[1] = *inner;
+  grouped.insert(grouped.begin() + 1, DimSize(groups));
+  return normalize(node, node.reshape(x, grouped, "groups"), 2, epsilon, NormKind::centred, Value(), Value());
+}
+
 static void importGroupNorm(NodeContext &node) {
   Value x = node.input(0), scale = node.input(1), bias = node.input(2);
   double epsilon = node.getFloat("epsilon", 1e-5);
-  int64_t groups = node.getInteger("num_groups", 0);
   node.ignore({"stash_type"});
-  if (!requireImage(node, x) || !scale || !bias)
+  Value normal = normalizeGroups(node, x, node.getInteger("num_groups", 0), epsilon);
+  if (!normal)
     return;
-  Sizes sizes = node.sizesOf(x), grouped = sizes;
-  std::optional<DimSize> inner = groups > 0 ? divideExactly(sizes[1], DimSize(groups)) : std::nullopt;
-  if (!inner)
-    return node.failShape("an input " + toText(sizes) + " does not have " + llvm::Twine(groups) +
-                          " groups of channels");
-  grouped[1] = *inner;
-  grouped.insert(grouped.begin() + 1, DimSize(groups));
-  Value normal = normalize(node, node.reshape(x, grouped, "groups"), 2, epsilon, NormKind::centred, Value(), Value());
+  Sizes sizes = node.sizesOf(x);
   // Set 18 has one scale for each group.
   bool isPerGroup = node.getOpset() < 21;
   if (isPerGroup)

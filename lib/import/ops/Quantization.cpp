@@ -117,11 +117,16 @@ static void importDequantize(NodeContext &node) {
   node.setResult(0, node.reshape(result, sizes));
 }
 
+namespace {
+struct Quantized {
+  Value numbers, scale, zeroPoint;
+};
+} // namespace
+
 /// To ui8, over a range that holds 0: scale = (max - min) / 255, zero point = -min / scale.
-static void importDynamicQuantize(NodeContext &node) {
-  Value x = node.input(0);
+static Quantized quantizeDynamically(NodeContext &node, Value x) {
   if (!x)
-    return;
+    return {};
   SmallVector<int64_t> all;
   for (size_t dim = 0; dim < node.sizesOf(x).size(); ++dim)
     all.push_back(static_cast<int64_t>(dim));
@@ -131,9 +136,14 @@ static void importDynamicQuantize(NodeContext &node) {
   Value scale = node.withNumber(Kind::div, node.elementwise(Kind::sub, {most, least}), 255.0);
   Value zero = node.elementwise(Kind::div, {node.elementwise(Kind::neg, {least}), scale});
   Value zeroPoint = node.cast(node.elementwise(Kind::round, {zero}), ui8);
-  node.setResult(0, quantize(node, x, scale, zeroPoint, ui8));
-  node.setResult(1, scale);
-  node.setResult(2, zeroPoint);
+  return {quantize(node, x, scale, zeroPoint, ui8), scale, zeroPoint};
+}
+
+static void importDynamicQuantize(NodeContext &node) {
+  Quantized result = quantizeDynamically(node, node.input(0));
+  node.setResult(0, result.numbers);
+  node.setResult(1, result.scale);
+  node.setResult(2, result.zeroPoint);
 }
 
 /// One number for each row of the left matrix is a column; one for each column of the right one a row.
@@ -148,6 +158,29 @@ static void importMatMulInteger(NodeContext &node) {
   Value zeroOfA = node.hasInput(2) ? asColumn(node, node.input(2), true) : Value();
   Value zeroOfB = node.hasInput(3) ? node.input(3) : Value();
   node.setResult(0, makeMatMul(node, removeZeroPoint(node, a, zeroOfA), removeZeroPoint(node, b, zeroOfB)));
+}
+
+/// (a - zero) (b - zero) scaled by both, and a bias. a comes as it is with its scale, or is quantized here.
+static Value makeScaledProduct(NodeContext &node, const Quantized &a, const Quantized &b, int bias) {
+  if (!a.numbers || !b.numbers || !a.scale || !b.scale)
+    return Value();
+  Value sums = makeMatMul(node, removeZeroPoint(node, a.numbers, asColumn(node, a.zeroPoint, true)),
+                          removeZeroPoint(node, b.numbers, b.zeroPoint));
+  Value scale = node.elementwise(Kind::mul, {asColumn(node, a.scale, true), b.scale}, "scales");
+  Value product = node.elementwise(Kind::mul, {node.cast(sums, elementOf(a.scale)), scale}, "product");
+  return node.hasInput(bias) ? node.elementwise(Kind::add, {product, node.input(bias)}, "bias") : product;
+}
+
+static Value optional(NodeContext &node, int index) { return node.hasInput(index) ? node.input(index) : Value(); }
+
+static void importIntegerToFloat(NodeContext &node) {
+  Quantized a{node.input(0), node.input(2), optional(node, 4)}, b{node.input(1), node.input(3), optional(node, 5)};
+  node.setResult(0, makeScaledProduct(node, a, b, 6));
+}
+
+static void importDynamicProduct(NodeContext &node) {
+  Quantized b{node.input(1), node.input(2), optional(node, 3)};
+  node.setResult(0, makeScaledProduct(node, quantizeDynamically(node, node.input(0)), b, 4));
 }
 
 /// Products and sums are exact integers; the three scales meet at the end.
@@ -170,5 +203,9 @@ void partita::import::addQuantizationOps(OpTable &table) {
                 {"DequantizeLinear", importDequantize},
                 {"DynamicQuantizeLinear", importDynamicQuantize},
                 {"MatMulInteger", importMatMulInteger},
-                {"QLinearMatMul", importQLinearMatMul}});
+                {"QLinearMatMul", importQLinearMatMul},
+                {"com.microsoft.QuantizeLinear", importQuantize},
+                {"com.microsoft.DequantizeLinear", importDequantize},
+                {"com.microsoft.MatMulIntegerToFloat", importIntegerToFloat},
+                {"com.microsoft.DynamicQuantizeMatMul", importDynamicProduct}});
 }
