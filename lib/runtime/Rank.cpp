@@ -52,7 +52,7 @@ void Rank::findPlaces(const Step &init) {
       place.axisSizes.push_back(axis.size);
     place.inFile.assign(stage.buffers.size(), nullptr);
     place.lent.assign(stage.buffers.size(), nullptr);
-    place.isLendable.assign(stage.buffers.size(), false);
+    place.lendable.assign(stage.buffers.size(), Lendable::no);
     places.push_back(std::move(place));
   }
   findLendable(init.image);
@@ -71,19 +71,20 @@ void Rank::findPlaces(const Step &init) {
 
 // Inputs and outputs that live for one event: no weights, nothing that another rank reads or writes.
 void Rank::findLendable(const Image &image) {
-  auto mark = [&](int64_t stage, int64_t buffer, bool isLendable) {
-    places[size_t(stage)].isLendable[size_t(buffer)] = isLendable;
+  auto mark = [&](int64_t stage, int64_t buffer, Lendable kind) {
+    places[size_t(stage)].lendable[size_t(buffer)] = kind;
   };
   for (const Output &output : image.outputs)
-    mark(output.stage, output.buffer, true);
+    mark(output.stage, output.buffer, Lendable::output);
+  // What is returned as it came in is an input: what is loaded into it has to stay.
   for (const Input &input : image.inputs)
     for (const StageBuffer &use : input.uses)
-      mark(use.stage, use.buffer, true);
+      mark(use.stage, use.buffer, Lendable::input);
   for (const Weight &weight : image.weights)
-    mark(weight.stage, weight.buffer, false);
+    mark(weight.stage, weight.buffer, Lendable::no);
   for (const Channel &channel : image.channels) {
-    mark(channel.sourceStage, channel.sourceBuffer, false);
-    mark(channel.destinationStage, channel.destinationBuffer, false);
+    mark(channel.sourceStage, channel.sourceBuffer, Lendable::no);
+    mark(channel.destinationStage, channel.destinationBuffer, Lendable::no);
   }
 }
 
@@ -263,9 +264,9 @@ void Rank::loadWeights(uint64_t &done, uint64_t beforeCall) {
 constexpr uintptr_t lentAlignment = 64;
 
 // Lets calls work in the caller's tensor instead of a copy, where this rank has all of it.
-bool Rank::lend(int64_t buffer, const Box &local, const Box &global, const void *memory) {
+bool Rank::lend(Lendable kind, int64_t buffer, const Box &local, const Box &global, const void *memory) {
   Place &place = places[size_t(event->stage)];
-  if (!step->lendsTensors || !place.isLendable[size_t(buffer)] || place.lent[size_t(buffer)] || local != global ||
+  if (!step->lendsTensors || place.lendable[size_t(buffer)] != kind || place.lent[size_t(buffer)] || local != global ||
       reinterpret_cast<uintptr_t>(memory) % lentAlignment != 0)
     return false;
   // Calls do not write inputs.
@@ -282,7 +283,7 @@ void Rank::loadInputs() {
       const Layout &layout = stage.buffers[size_t(use.buffer)].layout;
       Box box = localBox(layout, stage.axes, coordinates.data(), step->symbols.data());
       Box whole = globalBox(layout, step->symbols.data());
-      if (!lend(use.buffer, box, whole, step->inputs[i].data))
+      if (!lend(Lendable::input, use.buffer, box, whole, step->inputs[i].data))
         copyRegion(elementBytes(layout.elementType), box, {step->inputs[i].data, whole}, address(use.buffer), box);
     }
 }
@@ -295,7 +296,7 @@ void Rank::lendOutputs() {
     const Stage &stage = step->image.stages[size_t(output.stage)];
     const Layout &layout = stage.buffers[size_t(output.buffer)].layout;
     if (isOwner(stage, layout, coordinates))
-      lend(output.buffer, localBox(layout, stage.axes, coordinates.data(), step->symbols.data()),
+      lend(Lendable::output, output.buffer, localBox(layout, stage.axes, coordinates.data(), step->symbols.data()),
            globalBox(layout, step->symbols.data()), step->outputs[i]);
   }
 }

@@ -59,6 +59,8 @@ public:
 private:
   using Clock = std::chrono::steady_clock;
 
+  // Whose memory may stand for a buffer that only calls touch, beside loading inputs and storing outputs.
+  enum class Lendable : uint8_t { no, input, output };
   // What this rank is in one of its stages.
   struct Place {
     int64_t member = -1;
@@ -66,7 +68,7 @@ private:
     std::vector<int64_t> axisSizes;
     std::vector<const char *> inFile; // Per buffer: where its weight is read; null: in the arena.
     std::vector<char *> lent;         // Per buffer, during a forward event: the caller's memory; null: the arena.
-    std::vector<bool> isLendable;     // Per buffer: only calls touch it, and loading inputs or storing outputs.
+    std::vector<Lendable> lendable;   // Per buffer.
   };
   struct PendingSend {
     int64_t stage, slot;
@@ -101,7 +103,7 @@ private:
   bool runCalls(EventKind kind);
   void loadWeights(uint64_t &next, uint64_t beforeCall);
   void findLendable(const Image &image);
-  bool lend(int64_t buffer, const Box &local, const Box &global, const void *memory);
+  bool lend(Lendable kind, int64_t buffer, const Box &local, const Box &global, const void *memory);
   void loadInputs();
   void lendOutputs();
   void storeOutputs();
