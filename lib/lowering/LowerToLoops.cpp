@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "CollapseLoops.h"
 #include "Kernel.h"
+#include "VectorLoops.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "partita/lowering/CpuTarget.h"
 #include "partita/lowering/Passes.h"
 
 using namespace mlir;
@@ -15,8 +18,8 @@ namespace partita::lowering {
 
 namespace {
 
-/// The loops of one op. An operand is read as far outside as its dims allow (operands and results of an op do not
-/// overlap, which LLVM could not know). Where the innermost iterators are reductions, the accumulator stays in a
+/// The loops of one op on scalars. An operand is read as far outside as its dims allow (operands and results of an op
+/// do not overlap, which LLVM could not know). Where the innermost iterators are reductions, the accumulator stays in a
 /// register.
 class LoopWriter {
 public:
@@ -167,10 +170,16 @@ void lowerCopy(IRRewriter &rewriter, memref::CopyOp copy) {
 }
 
 struct LowerToLoopsPass : lowering::impl::LowerToLoopsPassBase<LowerToLoopsPass> {
+  using LowerToLoopsPassBase::LowerToLoopsPassBase;
+
   void runOnOperation() override {
     func::FuncOp kernel = getOperation();
     if (!isKernel(kernel))
       return;
+    FailureOr<CpuTarget> target = describeCpu(kernel, cpu);
+    if (failed(target))
+      return signalPassFailure();
+    VectorShape shape{target->vectorBits, target->hasAvx512 ? 8 : target->vectorBits >= 256 ? 32 : 0};
     IRRewriter rewriter(&getContext());
     SmallVector<memref::CopyOp> copies;
     kernel.walk([&](memref::CopyOp op) { copies.push_back(op); });
@@ -189,7 +198,9 @@ struct LowerToLoopsPass : lowering::impl::LowerToLoopsPassBase<LowerToLoopsPass>
         }
         generic = *general;
       }
-      LoopWriter(rewriter, generic).lower();
+      generic = collapseLoops(rewriter, generic);
+      if (!writeVectorLoops(rewriter, generic, shape))
+        LoopWriter(rewriter, generic).lower();
     }
   }
 };

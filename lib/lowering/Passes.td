@@ -83,11 +83,26 @@ def AssignScratchPass : Pass<"partita-assign-scratch", "::mlir::func::FuncOp"> {
 }
 
 def LowerToLoopsPass : Pass<"partita-lower-to-loops", "::mlir::func::FuncOp"> {
-  let summary = "linalg ops on buffers become loops";
+  let summary = "linalg ops on buffers become loops on vectors";
   let description = [{
-    In the order of each op's iterators; innermost reductions keep their accumulator in a register.
+    Dims that lie behind each other in all operands become one. Then the vectors run along the loop in which the result
+    (or, for a reduction, the operand) is contiguous; reductions keep their accumulators in registers. What cannot be
+    done on vectors becomes loops on scalars, in the order of the op's iterators.
+
+    ```mlir
+    // before
+    linalg.generic {...} ins(%x : memref<64xf32>) outs(%y : memref<64xf32>) { ... math.absf %in : f32 ... }
+    // after
+    scf.for %i = %c0 to %c64 step %c16 {
+      %0 = vector.load %x[%i] : memref<64xf32>, vector<16xf32>
+      %1 = math.absf %0 : vector<16xf32>
+      vector.store %1, %y[%i] : memref<64xf32>, vector<16xf32>
+    }
+    ```
   }];
-  let dependentDialects = ["::mlir::scf::SCFDialect", "::mlir::memref::MemRefDialect"];
+  let options = [Option<"cpu", "cpu", "std::string", "\"native\"", "the processor, as for --cpu">];
+  let dependentDialects = ["::mlir::scf::SCFDialect", "::mlir::memref::MemRefDialect", "::mlir::vector::VectorDialect",
+                           "::mlir::affine::AffineDialect"];
 }
 
 def LowerRuntimeCallsPass : Pass<"partita-lower-runtime-calls", "::mlir::ModuleOp"> {

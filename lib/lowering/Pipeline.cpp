@@ -23,7 +23,7 @@ void lowering::buildBufferPipeline(OpPassManager &passes, StringRef cpu) {
 }
 
 void lowering::buildLLVMPipeline(OpPassManager &passes, StringRef cpu) {
-  passes.addNestedPass<func::FuncOp>(createLowerToLoopsPass());
+  passes.addNestedPass<func::FuncOp>(createLowerToLoopsPass({cpu.str()}));
   passes.addPass(createLowerRuntimeCallsPass());
   passes.addPass(createKeepKernelsPass());
   passes.addPass(createOutlineParallelPass());
@@ -37,6 +37,7 @@ void lowering::buildLLVMPipeline(OpPassManager &passes, StringRef cpu) {
   passes.addPass(createCSEPass());
   passes.addPass(createConvertMathToLLVMPass());
   passes.addPass(createConvertMathToLibmPass());
+  passes.addPass(createConvertVectorToLLVMPass());
   passes.addPass(createConvertFuncToLLVMPass());
   passes.addPass(createArithToLLVMConversionPass());
   passes.addPass(createFinalizeMemRefToLLVMConversionPass());

@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The nest of one op. Either a parallel loop runs along the vectors, with the reductions inside of it and all
+// accumulators in registers; or the innermost reduction does, in several accumulators that are combined at its end.
+#include "VectorLoops.h"
+#include "Lanes.h"
+#include "LoopChoice.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace partita;
+using namespace partita::lowering;
+
+namespace {
+
+/// Small windows are written out, up to so many copies of the body.
+constexpr int64_t kMaxCopies = 40;
+/// Accumulators that hide the latency of an addition.
+constexpr unsigned kAccumulators = 4;
+
+using Values = SmallVector<Value>;
+
+class VectorNest {
+public:
+  VectorNest(OpBuilder &builder, linalg::GenericOp op, const LoopChoice &choice)
+      : builder(builder), op(op), location(op.getLoc()), maps(op.getIndexingMapsArray()), choice(choice),
+        indices(op.getNumLoops()) {
+    for (Range range : cast<linalg::LinalgOp>(op.getOperation()).createLoopRanges(builder, location))
+      ends.push_back(range.size);
+  }
+
+  LogicalResult write() {
+    writeOuter(0);
+    return success(!isRefused);
+  }
+
+private:
+  //===-- Small things ------------------------------------------------------------------------------------------===//
+
+  Value constant(int64_t value) { return arith::ConstantIndexOp::create(builder, location, value); }
+  Value toValue(OpFoldResult size) { return getValueOrCreateConstantIndexOp(builder, location, size); }
+  Block &body() { return op.getRegion().front(); }
+  bool hasReductions() { return op.getNumReductionLoops() > 0; }
+
+  /// How many loops are open when all that `map` depends on are.
+  unsigned depthOf(AffineMap map) const {
+    for (unsigned depth = choice.order.size(); depth > 0; --depth)
+      if (map.isFunctionOfDim(choice.order[depth - 1]))
+        return depth;
+    return 0;
+  }
+
+  /// The place that `map` names, with `along` for the vector loop.
+  Values evaluate(AffineMap map, Value along) {
+    Values open(indices), place;
+    open[choice.loop] = along;
+    for (Value &index : open)
+      index = index ? index : constant(0); // not open yet: does not occur
+    for (AffineExpr expression : map.getResults()) {
+      if (auto dim = dyn_cast<AffineDimExpr>(expression))
+        place.push_back(open[dim.getPosition()]);
+      else
+        place.push_back(
+            affine::AffineApplyOp::create(builder, location, AffineMap::get(map.getNumDims(), 0, expression), open));
+    }
+    return place;
+  }
+
+  //===-- Operands ----------------------------------------------------------------------------------------------===//
+
+  /// Reads what becomes known with the loop before `depth`.
+  void readInputs(unsigned depth) {
+    for (OpOperand *input : op.getDpsInputOperands()) {
+      unsigned number = input->getOperandNumber();
+      if (body().getArgument(number).use_empty() || depthOf(maps[number]) != depth)
+        continue;
+      if (!maps[number].isFunctionOfDim(choice.loop)) {
+        Value element = input->get();
+        if (isa<MemRefType>(element.getType()))
+          element = memref::LoadOp::create(builder, location, element, evaluate(maps[number], Value()));
+        steady[number] = LaneValue::steady(element);
+        continue;
+      }
+      for (auto [strip, begin] : llvm::enumerate(begins))
+        strips[strip][number] = readAlong(*input, begin);
+    }
+  }
+
+  /// One vector of an operand.
+  LaneValue readAlong(OpOperand &operand, Value begin) {
+    AffineMap map = maps[operand.getOperandNumber()];
+    LaneMemory memory{builder, location, lanes};
+    auto type = cast<MemRefType>(operand.get().getType());
+    if (lanes.count == 1)
+      return LaneValue::steady(memref::LoadOp::create(builder, location, operand.get(), evaluate(map, begin)));
+    if (classifyAccess(type, map, choice.loop) == AccessKind::contiguous)
+      return LaneValue::varying(memory.load(operand.get(), evaluate(map, begin)));
+    SmallVector<Values> places;
+    Value last = arith::SubIOp::create(builder, location, toValue(ends[choice.loop]), constant(1));
+    for (int64_t lane = 0; lane < lanes.count; ++lane) {
+      Value along = arith::AddIOp::create(builder, location, begin, constant(lane));
+      if (lanes.mask) // Lanes that do not exist read what the last one reads.
+        along = arith::MinUIOp::create(builder, location, along, last);
+      places.push_back(evaluate(map, along));
+    }
+    return LaneValue::varying(memory.loadEach(operand.get(), places));
+  }
+
+  //===-- Loops -------------------------------------------------------------------------------------------------===//
+
+  void writeOuter(unsigned depth) {
+    readInputs(depth);
+    if (depth == choice.numOuter)
+      return choice.isReduction ? reduceAlong() : writeStrips();
+    unsigned loop = choice.order[depth];
+    auto nest = scf::ForOp::create(builder, location, constant(0), toValue(ends[loop]), constant(1));
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(nest.getBody());
+    indices[loop] = nest.getInductionVar();
+    writeOuter(depth + 1);
+  }
+
+  using GroupBody = llvm::function_ref<Values(ValueRange)>;
+
+  /// The whole vector loop: groups of `unroll` vectors, single vectors, and a rest under a mask or of scalars. The body
+  /// finds the group in `begins` and `lanes` and turns what was carried to it into what is carried on.
+  Values writeParts(unsigned unroll, Values carried, GroupBody writeGroup) {
+    OpFoldResult done = builder.getIndexAttr(0);
+    std::optional<int64_t> extent = getConstantIntValue(ends[choice.loop]);
+    for (unsigned group : unroll > 1 ? SmallVector<unsigned>{unroll, 1} : SmallVector<unsigned>{1}) {
+      int64_t step = group * choice.lanes;
+      OpFoldResult end;
+      if (extent) {
+        end = builder.getIndexAttr(*extent / step * step);
+      } else {
+        Value whole = toValue(ends[choice.loop]);
+        Value rest = arith::RemUIOp::create(builder, location, whole, constant(step));
+        end = arith::SubIOp::create(builder, location, whole, rest).getResult();
+      }
+      if (getConstantIntValue(end) && getConstantIntValue(end) == getConstantIntValue(done))
+        continue;
+      carried = writeLoop(done, end, {choice.lanes, Value()}, group, carried, writeGroup);
+      done = end;
+    }
+    if (extent && getConstantIntValue(done) == extent)
+      return carried;
+    return choice.masksRest ? writeMaskedRest(done, carried, writeGroup)
+                            : writeLoop(done, ends[choice.loop], {1, Value()}, 1, carried, writeGroup);
+  }
+
+  Values writeLoop(OpFoldResult from, OpFoldResult to, Lanes shape, unsigned group, const Values &carried,
+                   GroupBody writeGroup) {
+    Value step = constant(group * shape.count);
+    auto loop = scf::ForOp::create(builder, location, toValue(from), toValue(to), step, carried);
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(loop.getBody());
+    Values first{loop.getInductionVar()};
+    for (unsigned strip = 1; strip < group; ++strip)
+      first.push_back(arith::AddIOp::create(builder, location, first[0], constant(strip * shape.count)));
+    openGroup(shape, first);
+    Values results = writeGroup(loop.getRegionIterArgs());
+    if (!carried.empty())
+      scf::YieldOp::create(builder, location, results);
+    return Values(loop.getResults());
+  }
+
+  Values writeMaskedRest(OpFoldResult from, const Values &carried, GroupBody writeGroup) {
+    Value begin = toValue(from);
+    Value count = arith::SubIOp::create(builder, location, toValue(ends[choice.loop]), begin);
+    auto type = VectorType::get({choice.lanes}, builder.getI1Type());
+    auto write = [&] {
+      Value mask = vector::CreateMaskOp::create(builder, location, type, ValueRange{count});
+      openGroup({choice.lanes, mask}, {begin});
+      return writeGroup(carried);
+    };
+    if (getConstantIntValue(ends[choice.loop]))
+      return write();
+    Value isLeft = arith::CmpIOp::create(builder, location, arith::CmpIPredicate::ugt, count, constant(0));
+    auto rest = scf::IfOp::create(builder, location, TypeRange(ValueRange(carried)), isLeft, !carried.empty());
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(rest.thenBlock());
+    Values results = write();
+    if (carried.empty())
+      return {};
+    scf::YieldOp::create(builder, location, results);
+    builder.setInsertionPointToStart(rest.elseBlock());
+    scf::YieldOp::create(builder, location, carried);
+    return Values(rest.getResults());
+  }
+
+  void openGroup(const Lanes &shape, ArrayRef<Value> first) {
+    lanes = shape;
+    begins.assign(first.begin(), first.end());
+    strips.assign(first.size(), {});
+    indices[choice.loop] = first[0];
+  }
+
+  //===-- A parallel loop along the vectors -----------------------------------------------------------------------===//
+
+  void writeStrips() {
+    std::optional<int64_t> extent = getConstantIntValue(ends[choice.loop]);
+    bool isWide = !extent || *extent >= kAccumulators * choice.lanes;
+    if (!hasReductions())
+      hoistSteady();
+    writeParts(hasReductions() && isWide ? kAccumulators : 1, {}, [&](ValueRange) {
+      readInputs(choice.numOuter + 1);
+      SmallVector<Values> places;
+      Values accumulators = readOutputs(places);
+      accumulators = reduceInside(choice.numOuter + 1, accumulators);
+      writeOutputs(accumulators, places);
+      return Values();
+    });
+  }
+
+  /// The accumulators of all strips, null where the body does not read them, and where they lie.
+  Values readOutputs(SmallVector<Values> &places) {
+    Values accumulators;
+    for (Value begin : begins)
+      for (OpOperand &output : op.getDpsInitsMutable()) {
+        unsigned number = output.getOperandNumber();
+        places.push_back(evaluate(maps[number], begin));
+        bool isRead = hasReductions() || !body().getArgument(number).use_empty();
+        LaneMemory memory{builder, location, lanes};
+        accumulators.push_back(isRead ? memory.load(output.get(), places.back()) : Value());
+      }
+    return accumulators;
+  }
+
+  void writeOutputs(ArrayRef<Value> results, ArrayRef<Values> places) {
+    LaneMemory memory{builder, location, lanes};
+    for (size_t i = 0; i < results.size(); ++i)
+      if (results[i])
+        memory.store(results[i], op.getDpsInits()[i % op.getNumDpsInits()], places[i]);
+  }
+
+  /// The reductions from `depth` on.
+  Values reduceInside(unsigned depth, Values accumulators) {
+    if (depth == choice.order.size())
+      return cloneBody(accumulators);
+    unsigned loop = choice.order[depth];
+    if (std::optional<int64_t> copies = countCopies(depth)) {
+      for (int64_t i = 0; i < getConstantIntValue(ends[loop]); ++i) {
+        indices[loop] = constant(i);
+        readInputs(depth + 1);
+        accumulators = reduceInside(depth + 1, accumulators);
+      }
+      return accumulators;
+    }
+    auto nest = scf::ForOp::create(builder, location, constant(0), toValue(ends[loop]), constant(1), accumulators);
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(nest.getBody());
+    indices[loop] = nest.getInductionVar();
+    readInputs(depth + 1);
+    scf::YieldOp::create(builder, location, reduceInside(depth + 1, Values(nest.getRegionIterArgs())));
+    return Values(nest.getResults());
+  }
+
+  /// Copies of the body when all loops from `depth` on are written out; nothing where that is too many.
+  std::optional<int64_t> countCopies(unsigned depth) {
+    int64_t copies = static_cast<int64_t>(begins.size());
+    for (unsigned inner = depth; inner < choice.order.size(); ++inner) {
+      std::optional<int64_t> extent = getConstantIntValue(ends[choice.order[inner]]);
+      if (!extent || *extent > kMaxCopies)
+        return std::nullopt;
+      copies *= *extent;
+    }
+    return copies <= kMaxCopies ? std::optional(copies) : std::nullopt;
+  }
+
+  /// What is the same along the whole vector loop is computed before it.
+  void hoistSteady() {
+    Value isEmpty =
+        arith::CmpIOp::create(builder, location, arith::CmpIPredicate::eq, toValue(ends[choice.loop]), constant(0));
+    hoisted.emplace(builder, location, choice.loop, Lanes{choice.lanes, Value()}, indices);
+    for (auto [number, value] : steady)
+      hoisted->set(body().getArgument(number), value);
+    hoisted->hoist(body(), isEmpty);
+  }
+
+  /// The body for each strip.
+  Values cloneBody(ArrayRef<Value> accumulators) {
+    Values results;
+    unsigned outputs = op.getNumDpsInits();
+    for (auto [strip, begin] : llvm::enumerate(begins)) {
+      Values at(indices);
+      at[choice.loop] = begin;
+      LaneWriter writer = hoisted ? *hoisted : LaneWriter(builder, location, choice.loop, lanes, at);
+      writer.moveTo(lanes, at);
+      for (auto [number, value] : steady)
+        writer.set(body().getArgument(number), value);
+      for (auto [number, value] : strips[strip])
+        writer.set(body().getArgument(number), value);
+      for (unsigned output = 0; output < outputs; ++output)
+        if (Value before = accumulators[strip * outputs + output])
+          writer.set(body().getArgument(op.getNumDpsInputs() + output),
+                     lanes.count == 1 ? LaneValue::steady(before) : LaneValue::varying(before));
+      isRefused |= failed(writer.clone(body()));
+      for (Value result : body().getTerminator()->getOperands())
+        results.push_back(isRefused ? Value() : writer.get(result));
+      if (isRefused)
+        for (unsigned output = 0; output < outputs; ++output)
+          results[strip * outputs + output] = accumulators[strip * outputs + output];
+    }
+    return results;
+  }
+
+  //===-- A reduction along the vectors ---------------------------------------------------------------------------===//
+
+  /// Accumulators: some vectors, then one scalar, which begins as the output's element.
+  void reduceAlong() {
+    OpOperand &output = op.getDpsInitsMutable()[0];
+    Values place = evaluate(maps[output.getOperandNumber()], Value());
+    Value start = memref::LoadOp::create(builder, location, output.get(), place);
+    auto type = VectorType::get({choice.lanes}, start.getType());
+    std::optional<int64_t> extent = getConstantIntValue(ends[choice.loop]);
+    unsigned vectors = !extent || *extent >= kAccumulators * choice.lanes ? kAccumulators : 1;
+    auto neutral = DenseElementsAttr::get(type, makeNeutral(choice.combiner, start.getType()));
+    Values accumulators(vectors, arith::ConstantOp::create(builder, location, neutral));
+    accumulators.push_back(start);
+    accumulators = reduceOuter(choice.numOuter, accumulators);
+    for (unsigned distance = vectors / 2; distance > 0; distance /= 2)
+      for (unsigned i = 0; i < distance; ++i)
+        accumulators[i] = combine(accumulators[i], accumulators[i + distance]);
+    Value total = combine(accumulators.back(), combineLanes(builder, choice.combiner, accumulators[0]));
+    memref::StoreOp::create(builder, location, total, output.get(), place);
+  }
+
+  /// The combiner on two accumulators.
+  Value combine(Value a, Value b) {
+    IRMapping mapping;
+    mapping.map(choice.combiner->getOperand(0), a);
+    mapping.map(choice.combiner->getOperand(1), b);
+    Operation *combined = builder.clone(*choice.combiner, mapping);
+    combined->getResult(0).setType(a.getType());
+    return combined->getResult(0);
+  }
+
+  Values reduceOuter(unsigned depth, const Values &accumulators) {
+    unsigned loop = choice.order[depth];
+    if (loop == choice.loop)
+      return writeParts(accumulators.size() - 1, accumulators,
+                        [&](ValueRange carried) { return accumulate(depth + 1, carried); });
+    auto nest = scf::ForOp::create(builder, location, constant(0), toValue(ends[loop]), constant(1), accumulators);
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(nest.getBody());
+    indices[loop] = nest.getInductionVar();
+    readInputs(depth + 1);
+    scf::YieldOp::create(builder, location, reduceOuter(depth + 1, Values(nest.getRegionIterArgs())));
+    return Values(nest.getResults());
+  }
+
+  /// The group's terms on top of the first accumulators, or of the scalar one.
+  Values accumulate(unsigned depth, ValueRange carried) {
+    readInputs(depth);
+    Values accumulators(carried);
+    size_t first = lanes.count == 1 ? accumulators.size() - 1 : 0;
+    Values before(accumulators.begin() + first, accumulators.begin() + first + begins.size());
+    Values after = cloneBody(before);
+    for (auto [strip, value] : llvm::enumerate(after))
+      accumulators[first + strip] =
+          lanes.mask ? arith::SelectOp::create(builder, location, lanes.mask, value, before[strip]).getResult() : value;
+    return accumulators;
+  }
+
+  OpBuilder &builder;
+  linalg::GenericOp op;
+  Location location;
+  SmallVector<AffineMap> maps;
+  const LoopChoice &choice;
+  SmallVector<OpFoldResult> ends;
+  Values indices;
+  llvm::MapVector<unsigned, LaneValue> steady;              ///< Operands that are the same on all lanes, by number.
+  Lanes lanes;                                              ///< Of the group that is being written, with
+  Values begins;                                            ///< the first iteration of each of its vectors, and
+  SmallVector<llvm::MapVector<unsigned, LaneValue>> strips; ///< the operands of each.
+  std::optional<LaneWriter> hoisted;
+  bool isRefused = false;
+};
+
+} // namespace
+
+bool lowering::writeVectorLoops(IRRewriter &rewriter, linalg::GenericOp op, VectorShape shape) {
+  for (const LoopChoice &choice : rankLoops(op, shape)) {
+    Operation *before = op->getPrevNode();
+    rewriter.setInsertionPoint(op);
+    if (succeeded(VectorNest(rewriter, op, choice).write())) {
+      rewriter.eraseOp(op);
+      return true;
+    }
+    // What was begun is of no use.
+    while (op->getPrevNode() != before) {
+      op->getPrevNode()->dropAllUses();
+      op->getPrevNode()->erase();
+    }
+  }
+  return false;
+}
