@@ -119,7 +119,7 @@ private:
       return failure();
     if (use)
       (*use)[stage.name] = memory->use;
-    runtime::CallList list{runtime::EventKind::forward, {}};
+    runtime::CallList preparing{runtime::EventKind::init, {}}, list{runtime::EventKind::forward, {}};
     for (auto [index, call] : llvm::enumerate(function.getOps<func::CallOp>())) {
       auto kernel = kernels.bySegment.find(call.getCallee().str());
       if (kernel == kernels.bySegment.end())
@@ -136,8 +136,10 @@ private:
       if (failed(first))
         return failure();
       row.firstCollective = *first;
-      list.calls.push_back(std::move(row));
+      (isInitCall(call) ? preparing : list).calls.push_back(std::move(row));
     }
+    if (!preparing.calls.empty())
+      stage.calls.push_back(std::move(preparing));
     stage.calls.push_back(std::move(list));
     return addInterface(function, *memory, number);
   }
@@ -194,7 +196,8 @@ private:
       if (role.getValue() == kRoleInput)
         addInput(name.str(), global, function.getArgAttrOfType<IntegerAttr>(index, kMaximumAttr), stage, buffer);
       else
-        addWeight(name.str(), global, function.getArgAttrOfType<SourceAttr>(index, kSourceAttr), stage, buffer);
+        addWeight(name.str(), global, function.getArgAttrOfType<SourceAttr>(index, kSourceAttr), stage, buffer,
+                  memory.loadedBefore.lookup(argument));
     }
     Operation *terminator = function.getBody().front().getTerminator();
     for (auto [index, value] : llvm::enumerate(terminator->getOperands())) {
@@ -226,8 +229,10 @@ private:
     found->uses.push_back({stage, buffer});
   }
 
-  void addWeight(const std::string &name, RankedTensorType global, SourceAttr source, int64_t stage, int64_t buffer) {
+  void addWeight(const std::string &name, RankedTensorType global, SourceAttr source, int64_t stage, int64_t buffer,
+                 int64_t beforeCall) {
     runtime::Weight weight;
+    weight.beforeCall = beforeCall;
     weight.name = name;
     weight.stage = stage;
     weight.buffer = buffer;

@@ -38,6 +38,8 @@ struct KernelTable {
 struct StageMemory {
   llvm::DenseMap<mlir::Value, int64_t> bufferOf; ///< Number in runtime::Stage::buffers.
   std::vector<uint64_t> scratchOffsets;          ///< Per call.
+  /// Of weights that only calls which prepare weights read: the number of the first of these calls.
+  llvm::DenseMap<mlir::Value, int64_t> loadedBefore;
   ArenaUse use;
 };
 

@@ -61,3 +61,32 @@ Value lowering::makeView(OpBuilder &builder, Location location, Value bytes, int
   Value shift = arith::ConstantIndexOp::create(builder, location, offset);
   return memref::ViewOp::create(builder, location, type, bytes, shift, dynamicSizes);
 }
+
+Value lowering::makeBuffer(OpBuilder &builder, Location location, func::FuncOp kernel, int64_t index, MemRefType type,
+                           ValueRange dynamicSizes) {
+  Value pointer =
+      loadElement(builder, location, kernel.getArgument(1), index, LLVM::LLVMPointerType::get(builder.getContext()));
+  return makeView(builder, location, makeBytes(builder, location, pointer), 0, type, dynamicSizes);
+}
+
+std::optional<int64_t> lowering::getBufferNumber(Value buffer) {
+  auto view = buffer.getDefiningOp<memref::ViewOp>();
+  auto cast = view ? view.getSource().getDefiningOp<UnrealizedConversionCastOp>() : UnrealizedConversionCastOp();
+  Value descriptor = cast ? cast.getOperand(0) : Value();
+  LLVM::LoadOp load;
+  while (auto insert = descriptor ? descriptor.getDefiningOp<LLVM::InsertValueOp>() : LLVM::InsertValueOp()) {
+    load = insert.getValue().getDefiningOp<LLVM::LoadOp>();
+    descriptor = insert.getContainer();
+  }
+  auto element = load ? load.getAddr().getDefiningOp<LLVM::GEPOp>() : LLVM::GEPOp();
+  auto kernel = element ? element->getParentOfType<func::FuncOp>() : func::FuncOp();
+  if (!kernel || element.getBase() != kernel.getArgument(1))
+    return std::nullopt;
+  return element.getRawConstantIndices().front();
+}
+
+void lowering::renumberBuffers(func::FuncOp kernel, llvm::function_ref<int64_t(int64_t)> numberOf) {
+  for (Operation *user : kernel.getArgument(1).getUsers())
+    if (auto element = dyn_cast<LLVM::GEPOp>(user))
+      element.setRawConstantIndices({static_cast<int32_t>(numberOf(element.getRawConstantIndices().front()))});
+}

@@ -23,6 +23,10 @@ inline constexpr llvm::StringLiteral kWorkerScratchAttr = "partita_collective.wo
 inline bool isKernel(mlir::func::FuncOp function) { return function->hasAttr(kKernelAttr); }
 inline mlir::Value getContext(mlir::func::FuncOp kernel) { return kernel.getArgument(0); }
 
+/// On a call of a stage function: it prepares weights, once, before the first step. Such calls read only weights.
+inline constexpr llvm::StringLiteral kInitAttr = "partita_collective.init";
+inline bool isInitCall(mlir::Operation *op) { return op->hasAttr(kInitAttr); }
+
 /// Byte offsets of partita_context's members (partita/runtime/Context.h).
 enum class ContextMember { coordinates = 0, axisSizes = 8, symbols = 16, scratch = 32, workerScratch = 72 };
 
@@ -42,6 +46,16 @@ mlir::Value makeBytes(mlir::OpBuilder &builder, mlir::Location location, mlir::V
 /// A dense buffer of this type at `bytes` + `offset`.
 mlir::Value makeView(mlir::OpBuilder &builder, mlir::Location location, mlir::Value bytes, int64_t offset,
                      mlir::MemRefType type, mlir::ValueRange dynamicSizes);
+
+/// The kernel's buffer `index`: those of the segment's arguments, then those of its results.
+mlir::Value makeBuffer(mlir::OpBuilder &builder, mlir::Location location, mlir::func::FuncOp kernel, int64_t index,
+                       mlir::MemRefType type, mlir::ValueRange dynamicSizes);
+
+/// The number of a buffer that makeBuffer made; nullopt for any other.
+std::optional<int64_t> getBufferNumber(mlir::Value buffer);
+
+/// Gives every buffer the number `numberOf` its old one.
+void renumberBuffers(mlir::func::FuncOp kernel, llvm::function_ref<int64_t(int64_t)> numberOf);
 
 } // namespace partita::lowering
 

@@ -112,11 +112,8 @@ private:
     for (OpFoldResult size : sizes)
       if (auto value = dyn_cast<Value>(size))
         dynamic.push_back(value);
-    Value pointer = loadElement(builder, segment.getLoc(), kernel.getArgument(1), index,
-                                LLVM::LLVMPointerType::get(builder.getContext()));
-    Value bytes = makeBytes(builder, segment.getLoc(), pointer);
-    return makeView(builder, segment.getLoc(), bytes, 0, MemRefType::get(plain.getShape(), plain.getElementType()),
-                    dynamic);
+    MemRefType type = MemRefType::get(plain.getShape(), plain.getElementType());
+    return lowering::makeBuffer(builder, segment.getLoc(), kernel, index, type, dynamic);
   }
 
   func::FuncOp segment, kernel;

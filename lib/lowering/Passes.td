@@ -47,6 +47,26 @@ def LowerGraphPass : Pass<"partita-lower-graph", "::mlir::ModuleOp"> {
                            "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def HoistWeightsPass : Pass<"partita-hoist-weights", "::mlir::ModuleOp"> {
+  let summary = "what kernels compute from weights alone is computed once, before the first step";
+  let description = [{
+    An argument of a segment is a weight if every call passes one. What the kernel computes from weights alone, and other
+    code of it reads, becomes the result of a kernel of its own and an argument of this one; stage functions get a call of
+    it that carries `partita_collective.init`. Broadcasts and other values that are larger than their sources stay where
+    they are, and so does a large value of a weight that is read elsewhere as it is.
+
+    ```mlir
+    // before
+    %0 = call @segment_0(%x, %weight)                  // its kernel multiplies x by the transposed weight
+    // after
+    %0 = call @segment_0_init0(%weight) {partita_collective.init}
+    %1 = call @segment_0(%x, %0)
+    ```
+  }];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect", "::mlir::func::FuncDialect",
+                           "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect"];
+}
+
 def FuseKernelsPass : Pass<"partita-fuse-kernels", "::mlir::func::FuncOp"> {
   let summary = "elementwise producers move into their readers";
   let description = [{

@@ -17,6 +17,7 @@ using namespace partita::lowering;
 void lowering::buildBufferPipeline(OpPassManager &passes, StringRef cpu) {
   passes.addPass(createStartCommunicationPass());
   passes.addPass(createLowerGraphPass());
+  passes.addPass(createHoistWeightsPass());
   passes.addNestedPass<func::FuncOp>(createFuseKernelsPass());
   passes.addPass(createBufferizeKernelsPass());
   passes.addNestedPass<func::FuncOp>(createAssignScratchPass());

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Offsets of a stage's values. Time is counted in calls: 0 before the first (inputs are loaded, values received), then
-// the calls from 1, then one moment after the last (outputs are stored; what is sent lies until it was read, while what
-// the next micro-batches need arrives).
+// Offsets of a stage's values. Time is counted in calls: first those that prepare weights, then one moment in which
+// inputs are loaded and values received, then all other calls, then one moment after the last (outputs are stored; what
+// is sent lies until it was read, while what the next micro-batches need arrives). A weight that only preparing calls
+// read lies where later values will.
 #include "Bounds.h"
 #include "ImageBuilder.h"
 #include "partita/memory/Arena.h"
@@ -28,18 +29,21 @@ public:
   Planner(func::FuncOp function, const KernelTable &kernels, int64_t slots, const std::vector<SymbolAttr> &symbols,
           runtime::Stage &stage)
       : function(function), kernels(kernels), slots(slots), symbols(symbols), stage(stage),
-        calls(function.getOps<func::CallOp>()), end(static_cast<int64_t>(calls.size()) + 1) {}
+        calls(function.getOps<func::CallOp>()), begin(llvm::count_if(calls, isInitCall)),
+        end(static_cast<int64_t>(calls.size()) + 1) {}
 
   FailureOr<StageMemory> run() {
     mesh = collective::getStage(function).getMesh();
-    for (auto [index, call] : llvm::enumerate(calls))
-      position[call] = static_cast<int64_t>(index) + 1;
+    int64_t preparing = 0, computing = begin;
+    for (func::CallOp call : calls)
+      position[call] = isInitCall(call) ? preparing++ : ++computing;
     position[function.getBody().front().getTerminator()] = end;
     for (BlockArgument argument : function.getArguments())
       if (failed(addArgument(argument)))
         return failure();
     for (func::CallOp call : calls) {
-      addScratch(call);
+      addScratch(call, static_cast<int64_t>(memory.scratchOffsets.size()));
+      memory.scratchOffsets.push_back(0);
       for (OpResult result : call->getResults())
         if (failed(addResult(call, result)))
           return failure();
@@ -72,25 +76,38 @@ private:
     auto name = function.getArgAttrOfType<StringAttr>(index, kNameAttr);
     std::string text = name ? name.str() : "argument_" + std::to_string(index);
     if (isReceived)
-      return addBuffer(argument, text, Class::input, 0, end, slots);
+      return addBuffer(argument, text, Class::input, begin, end, slots);
     if (role && role.getValue() != kRoleInput)
-      return addBuffer(argument, text, Class::weight, 0, end, 1);
+      return addWeight(argument, text);
     if (isSent(argument))
-      return addBuffer(argument, text, Class::input, 0, end, slots);
-    return addBuffer(argument, text, Class::input, 0, lastUse(argument, 0), 1);
+      return addBuffer(argument, text, Class::input, begin, end, slots);
+    return addBuffer(argument, text, Class::input, begin, lastUse(argument, begin), 1);
+  }
+
+  LogicalResult addWeight(BlockArgument argument, const std::string &text) {
+    auto isPreparing = [](Operation *user) { return isInitCall(user); };
+    if (argument.use_empty() || !llvm::all_of(argument.getUsers(), isPreparing))
+      return addBuffer(argument, text, Class::weight, 0, end, 1);
+    int64_t first = end;
+    for (Operation *user : argument.getUsers())
+      first = std::min(first, position.lookup(user));
+    memory.loadedBefore[argument] = first;
+    return addBuffer(argument, text, Class::weight, first, lastUse(argument, first), 1);
   }
 
   LogicalResult addResult(func::CallOp call, OpResult result) {
-    int64_t begin = position.lookup(call);
+    int64_t at = position.lookup(call);
     std::string text = call.getCallee().str() + "_" + std::to_string(result.getResultNumber());
+    if (isInitCall(call))
+      return addBuffer(result, text, Class::weight, at, end, 1);
     // Another micro-batch may arrive while this one is sent, so the whole walk counts.
     if (isSent(result))
-      return addBuffer(result, text, Class::input, 0, end, slots);
+      return addBuffer(result, text, Class::input, begin, end, slots);
     bool isOutput = llvm::any_of(result.getUsers(), [](Operation *user) { return isa<func::ReturnOp>(user); });
-    return addBuffer(result, text, isOutput ? Class::input : Class::activation, begin, lastUse(result, begin), 1);
+    return addBuffer(result, text, isOutput ? Class::input : Class::activation, at, lastUse(result, at), 1);
   }
 
-  LogicalResult addBuffer(Value value, const std::string &name, Class kind, int64_t begin, int64_t last,
+  LogicalResult addBuffer(Value value, const std::string &name, Class kind, int64_t first, int64_t last,
                           int64_t slotsOfBuffer) {
     FailureOr<runtime::Layout> layout = toLayout(function, value.getType(), mesh, symbols);
     FailureOr<int64_t> bytes = getBoundBytes(function, value.getType());
@@ -103,15 +120,15 @@ private:
     buffer.slots = slotsOfBuffer;
     buffer.slotStride = slotsOfBuffer > 1 ? llvm::alignTo(*bytes, 64) : 0;
     Piece piece{kind, static_cast<int64_t>(stage.buffers.size()), -1, {}};
-    piece.range = {begin, last, static_cast<int64_t>(buffer.slotStride) * (slotsOfBuffer - 1) + *bytes};
+    piece.range = {first, last, static_cast<int64_t>(buffer.slotStride) * (slotsOfBuffer - 1) + *bytes};
     memory.bufferOf[value] = piece.buffer;
     stage.buffers.push_back(buffer);
     pieces.push_back(piece);
     return success();
   }
 
-  void addScratch(func::CallOp call) {
-    Piece piece{Class::scratch, -1, position.lookup(call) - 1, {}};
+  void addScratch(func::CallOp call, int64_t index) {
+    Piece piece{Class::scratch, -1, index, {}};
     auto kernel = kernels.bySegment.find(call.getCallee().str());
     int64_t bytes = kernel == kernels.bySegment.end() ? 0 : kernel->second.scratch;
     piece.range = {position.lookup(call), position.lookup(call), bytes};
@@ -125,7 +142,6 @@ private:
     std::optional<memory::ArenaLayout> layout = memory::assignOffsets(ranges);
     if (!layout)
       return function.emitError("E-TOO-LARGE: the values of this stage exceed the address space");
-    memory.scratchOffsets.assign(calls.size(), 0);
     for (auto [piece, offset] : llvm::zip(pieces, layout->offsets)) {
       if (piece.buffer >= 0)
         stage.buffers[piece.buffer].offset = offset;
@@ -158,7 +174,7 @@ private:
   const std::vector<SymbolAttr> &symbols;
   runtime::Stage &stage;
   SmallVector<func::CallOp> calls;
-  int64_t end;
+  int64_t begin, end;
   plan::MeshAttr mesh;
   DenseMap<Operation *, int64_t> position;
   std::vector<Piece> pieces;

@@ -35,14 +35,19 @@ bool Rank::prepare(const Step &init, int64_t rank, int64_t threads, bool spin, b
          team.start(threads, spin, error);
 }
 
-// Calls of these kinds write weights: they pack or change them.
-static bool changesWeights(const Stage &stage) {
-  return std::any_of(stage.calls.begin(), stage.calls.end(), [](const CallList &list) {
-    return (list.kind == EventKind::init || list.kind == EventKind::update) && !list.calls.empty();
-  });
+// Which buffers the calls of some kinds of events are given.
+template <typename Predicate> static std::vector<bool> findPassed(const Stage &stage, Predicate isKind) {
+  std::vector<bool> passed(stage.buffers.size());
+  for (const CallList &list : stage.calls)
+    for (const Call &each : list.calls)
+      for (const Argument &argument : each.arguments)
+        if (isKind(list.kind) && argument.buffer >= 0)
+          passed[size_t(argument.buffer)] = true;
+  return passed;
 }
 
 void Rank::findPlaces(const Step &init) {
+  std::vector<std::vector<bool>> changed;
   for (const Stage &stage : init.image.stages) {
     Place place;
     for (size_t m = 0; m < stage.devices.size(); ++m)
@@ -53,13 +58,15 @@ void Rank::findPlaces(const Step &init) {
     place.inFile.assign(stage.buffers.size(), nullptr);
     place.lent.assign(stage.buffers.size(), nullptr);
     place.lendable.assign(stage.buffers.size(), Lendable::no);
+    place.readInSteps = findPassed(stage, [](EventKind kind) { return kind != EventKind::init; });
     places.push_back(std::move(place));
+    changed.push_back(findPassed(stage, [](EventKind kind) { return kind == EventKind::update; }));
   }
   findLendable(init.image);
   for (const Weight &weight : init.image.weights) {
     const Stage &stage = init.image.stages[size_t(weight.stage)];
     Place &place = places[size_t(weight.stage)];
-    if (place.member < 0 || changesWeights(stage))
+    if (place.member < 0 || changed[size_t(weight.stage)][size_t(weight.buffer)])
       continue;
     const Layout &layout = stage.buffers[size_t(weight.buffer)].layout;
     std::vector<int64_t> where = memberCoordinates(stage, place.member, 0);
@@ -105,7 +112,9 @@ bool Rank::reserveArena(const Image &image, std::string &error) {
     if (places[s].member < 0)
       continue;
     for (size_t b = 0; b < places[s].inFile.size(); ++b)
-      if (const Buffer &buffer = image.stages[s].buffers[b]; places[s].inFile[b] && buffer.bytes >= leastKeptOut) {
+      // What only init calls read has no place of its own in the arena.
+      if (const Buffer &buffer = image.stages[s].buffers[b];
+          places[s].inFile[b] && places[s].readInSteps[b] && buffer.bytes >= leastKeptOut) {
         uint64_t begin = arenaSize + buffer.offset;
         unused.push_back({(begin + page - 1) / page * page, (begin + buffer.bytes) / page * page});
       }
@@ -239,6 +248,8 @@ bool Rank::runCalls(EventKind kind) {
       call = nullptr;
       if (step->transport.failed())
         return false;
+      if (kind == EventKind::init)
+        dropSources(list, i);
     }
   if (kind == EventKind::init)
     loadWeights(nextWeight, UINT64_MAX);
@@ -272,6 +283,22 @@ bool Rank::lend(Lendable kind, int64_t buffer, const Box &local, const Box &glob
   // Calls do not write inputs.
   place.lent[size_t(buffer)] = static_cast<char *>(const_cast<void *>(memory));
   return true;
+}
+
+// The pages of files from which this init call was the last to read.
+void Rank::dropSources(const CallList &list, size_t done) {
+  const Place &place = places[size_t(event->stage)];
+  auto isReadLater = [&](int64_t buffer) {
+    return place.readInSteps[size_t(buffer)] ||
+           std::any_of(list.calls.begin() + ptrdiff_t(done) + 1, list.calls.end(), [&](const Call &later) {
+             return std::any_of(later.arguments.begin(), later.arguments.end(),
+                                [&](const Argument &argument) { return argument.buffer == buffer; });
+           });
+  };
+  for (const Argument &argument : list.calls[done].arguments)
+    if (argument.buffer >= 0 && place.inFile[size_t(argument.buffer)] && !isReadLater(argument.buffer))
+      step->weights.drop(place.inFile[size_t(argument.buffer)],
+                         step->image.stages[size_t(event->stage)].buffers[size_t(argument.buffer)].bytes);
 }
 
 void Rank::loadInputs() {
@@ -338,7 +365,7 @@ TransferKey Rank::channelKey() const { return {TransferKind::channel, event->cha
 char *Rank::address(int64_t buffer) const {
   if (char *place = places[size_t(event->stage)].lent[size_t(buffer)])
     return place;
-  // Weights are read only here, see changesWeights().
+  // Weights are only read here: findPlaces() leaves out those that are updated.
   if (const char *place = places[size_t(event->stage)].inFile[size_t(buffer)])
     return const_cast<char *>(place);
   const Buffer &found = step->image.stages[size_t(event->stage)].buffers[size_t(buffer)];

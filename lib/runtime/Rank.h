@@ -69,6 +69,7 @@ private:
     std::vector<const char *> inFile; // Per buffer: where its weight is read; null: in the arena.
     std::vector<char *> lent;         // Per buffer, during a forward event: the caller's memory; null: the arena.
     std::vector<Lendable> lendable;   // Per buffer.
+    std::vector<bool> readInSteps;    // Per buffer: whether other calls than those of init are given it.
   };
   struct PendingSend {
     int64_t stage, slot;
@@ -104,6 +105,7 @@ private:
   void loadWeights(uint64_t &next, uint64_t beforeCall);
   void findLendable(const Image &image);
   bool lend(Lendable kind, int64_t buffer, const Box &local, const Box &global, const void *memory);
+  void dropSources(const CallList &list, size_t done);
   void loadInputs();
   void lendOutputs();
   void storeOutputs();

@@ -213,6 +213,12 @@ const char *WeightFiles::find(const Weight &weight, ElementType type, const Box 
   return reinterpret_cast<uintptr_t>(place) % bufferAlignment == 0 ? place : nullptr;
 }
 
+void WeightFiles::drop(const char *place, uint64_t bytes) const {
+  for (const std::unique_ptr<MappedFile> &file : files)
+    if (place >= file->data() && place < file->data() + file->size())
+      file->drop(uint64_t(place - file->data()), std::min(bytes, uint64_t(file->data() + file->size() - place)));
+}
+
 void WeightFiles::load(const Weight &weight, ElementType type, const Box &global, const Box &box,
                        void *destination) const {
   int64_t bytes = elementBytes(type);

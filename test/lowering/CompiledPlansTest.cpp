@@ -3,6 +3,7 @@
 // Plans drawn at random, partitioned and compiled: machine code on several ranks against the interpreted whole graph.
 #include "../equivalence/RandomPlan.h"
 #include "JitProgram.h"
+#include "StoredWeights.h"
 #include "mlir/IR/Verifier.h"
 #include "partita/dialects/plan/Plan.h"
 #include "partita/partition/Partition.h"
@@ -57,18 +58,24 @@ protected:
   int check(ModuleOp graph, uint64_t seed, const interpreter::SymbolValues &symbols = {}) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     std::mt19937_64 random(seed);
+    std::set<std::string> parameters = findParameters(interpreter::findGraphFunction(graph));
     makeInputs(interpreter::findGraphFunction(graph));
     OwningOpRef<ModuleOp> whole = graph.clone();
     test::planAtRandom(graph, {placement::makeMesh(kMeshes[seed % kMeshes.size()])}, random);
-    return compare(*whole, graph, seed, symbols);
+    // Prepared at init and read in place, or passed like inputs.
+    if (seed % 2 == 0)
+      parameters.clear();
+    return compare(*whole, graph, seed, symbols, parameters);
   }
 
   /// Runs `graph`, which is `whole` with a plan; returns how many values it reads with halos.
-  int compare(ModuleOp whole, ModuleOp graph, uint64_t seed, const interpreter::SymbolValues &symbols = {}) {
+  int compare(ModuleOp whole, ModuleOp graph, uint64_t seed, const interpreter::SymbolValues &symbols = {},
+              const std::set<std::string> &stored = {}) {
     func::FuncOp function = interpreter::findGraphFunction(whole);
     NamedTensors inputs = interpreter::makeRandomInputs(function, {}, symbols, seed);
     FailureOr<NamedTensors> expected = interpreter::interpretGraph(function, inputs, {});
     EXPECT_TRUE(succeeded(expected));
+    StoredWeights weights(interpreter::findGraphFunction(graph), stored, inputs);
     bool partitioned = succeeded(partition(graph));
     EXPECT_TRUE(partitioned);
     if (failed(expected) || !partitioned)
@@ -77,7 +84,7 @@ protected:
     std::string text;
     llvm::raw_string_ostream(text) << graph;
     SCOPED_TRACE(text);
-    std::optional<NamedTensors> actual = runProgram(graph, inputs);
+    std::optional<NamedTensors> actual = runProgram(graph, weights.leaveInputs(inputs));
     EXPECT_TRUE(actual);
     for (auto &[name, tensor] : *expected)
       if (actual)

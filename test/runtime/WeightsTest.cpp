@@ -167,25 +167,64 @@ TEST_F(WeightsTest, TakeNoMemoryForWhatIsNotTouched) {
   EXPECT_LE(residentBytes(), before + (uint64_t(32) << 20));
 }
 
-// Packs nothing, but could: with a call of kind init every weight is a copy of its own.
+// Changes nothing, but could: a weight that a call of kind update is given is a copy of its own.
 TEST_F(WeightsTest, AreCopiedWhereACallCouldChangeThem) {
   std::vector<int64_t> all(fewRows);
   std::iota(all.begin(), all.end(), 0);
   writeTable(fewRows, 64, all);
   Image image = tableImage(fewRows, 64);
-  image.stages[0].calls.insert(image.stages[0].calls.begin(), {EventKind::init, {callOf(1, {0, 1}, "add one")}});
+  image.stages[0].calls.insert(image.stages[0].calls.begin(), {EventKind::update, {callOf(1, {0, 1}, "add nothing")}});
+  for (Device &device : image.devices)
+    device.events.insert(device.events.begin() + 1, {EventKind::update, 0});
   image.functionCount = 2;
   std::string error;
   const partita_function functions[] = {readEndsOfFew, [](partita_context *context, void *const *buffers) {
                                           for (int64_t i = 0, n = localRows(context, fewRows) * width; i < n; ++i)
                                             static_cast<float *>(buffers[0])[i] += 0;
                                         }};
-  image.weights[0].beforeCall = 0;
   auto program = Program::create(std::move(image), functions, {}, error);
   ASSERT_TRUE(program) << error;
   std::vector<TensorView> outputs;
   ASSERT_TRUE(program->run({}, {}, outputs, error)) << error;
   expectEnds(fewRows, floatsOf(outputs[0]));
+}
+
+// What an init call prepares is there in every step. What it reads is not: the pages of the file go back, and in the
+// arena, where the table would be copied to, it shares its memory with the output.
+TEST_F(WeightsTest, AreGivenBackWhenOnlyInitReadsThem) {
+  constexpr int64_t rows = (int64_t(256) << 20) / rowBytes;
+  std::vector<int64_t> filled;
+  for (int64_t rank = 0; rank < ranks; ++rank) {
+    Interval part = splitInterval({0, rows}, 1, ranks, rank);
+    filled.push_back(part.begin);
+    filled.push_back(part.end - 1);
+  }
+  const partita_function functions[] = {
+      [](partita_context *context, void *const *buffers) {
+        volatile float sum = 0;
+        for (int64_t i = 0, n = localRows(context, rows) * width; i < n; i += 512)
+          sum = sum + static_cast<float *>(buffers[0])[i];
+        readEnds(context, buffers, rows);
+      },
+      [](partita_context *, void *const *buffers) { memcpy(buffers[1], buffers[0], 2 * rowBytes); }};
+  writeTable(rows, 4096, filled);
+  Image image = tableImage(rows, 4096);
+  image.functionCount = 2;
+  Stage &stage = image.stages[0];
+  addBuffer(stage, "ends", layoutOf({{ranks, {0}}, {2 * width}}));
+  stage.buffers[1].offset = stage.buffers[0].offset;
+  stage.calls = {{EventKind::init, {callOf(0, {0, 2}, "prepare")}}, {EventKind::forward, {callOf(1, {2, 1}, "copy")}}};
+  std::string error;
+  ASSERT_TRUE(validateImage(image, error)) << error;
+  uint64_t before = residentBytes();
+  auto program = Program::create(std::move(image), functions, {}, error);
+  ASSERT_TRUE(program) << error;
+  for (int step = 0; step < 2; ++step) {
+    std::vector<TensorView> outputs;
+    ASSERT_TRUE(program->run({}, {}, outputs, error)) << error;
+    expectEnds(rows, floatsOf(outputs[0]));
+  }
+  EXPECT_LE(residentBytes(), before + (uint64_t(32) << 20));
 }
 
 // Columns of a tensor of many blocks: what is copied block by block is whole.

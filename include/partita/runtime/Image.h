@@ -221,9 +221,10 @@ enum class WeightSource : uint8_t {
   generated = 2, ///< Uniform in [-scale, scale], from `seed`, the name and the global index.
 };
 
-/// A tensor whose box each rank has from init on, in the arena or, if no call of kind init or update exists
-/// that could write it, where it lies in the file. Other calls only read it. The global tensor is the box
-/// start .. start + shape of a row-major tensor of shape fileShape and the same element type in a file.
+/// A tensor whose box each rank has from init on, in the arena or, if no call of kind update is given it, where it
+/// lies in the file. Calls of all other kinds only read it. If only init calls are given it, its memory in the arena
+/// may be that of other buffers. The global tensor is the box start .. start + shape of a row-major tensor of shape
+/// fileShape and the same element type in a file.
 struct Weight {
   std::string name;
   int64_t stage = 0;

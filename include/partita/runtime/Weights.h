@@ -44,6 +44,9 @@ public:
   /// a multiple of 64 bytes, as buffers are. Only to be read, and only until the files are closed.
   const char *find(const Weight &weight, ElementType type, const Box &global, const Box &box) const;
 
+  /// Tells the system that `bytes` from `place` on, which find() gave, are not needed soon.
+  void drop(const char *place, uint64_t bytes) const;
+
   /// Fills `destination`, a dense tensor that holds `box`, and drops the source pages.
   void load(const Weight &weight, ElementType type, const Box &global, const Box &box, void *destination) const;
 
