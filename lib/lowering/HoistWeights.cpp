@@ -187,7 +187,7 @@ private:
       Value buffer = makeBuffer(builder, argument.getLoc(), kernel, source - held.sources.begin(),
                                 cast<MemRefType>(argument.getBuffer().getType()), {});
       mapping.map(argument.getResult(), bufferization::ToTensorOp::create(builder, argument.getLoc(),
-                                                                         argument.getType(), buffer, /*restrict=*/true)
+                                                                          argument.getType(), buffer, /*restrict=*/true)
                                             .getResult());
     }
     auto type = cast<RankedTensorType>(held.value.getType());

@@ -91,7 +91,8 @@ bool WeightDependence::isFixed(Operation *op) const {
 
 /// A body that gives its only operand back, with the operand's dims in their order: fusion makes it disappear.
 static bool isBroadcast(linalg::GenericOp op) {
-  if (op.getNumDpsInputs() != 1 || op.getNumReductionLoops() > 0 || !op.getRegion().front().without_terminator().empty())
+  if (op.getNumDpsInputs() != 1 || op.getNumReductionLoops() > 0 ||
+      !op.getRegion().front().without_terminator().empty())
     return false;
   unsigned next = 0;
   for (AffineExpr dim : op.getMatchingIndexingMap(op.getDpsInputOperand(0)).getResults()) {
@@ -103,7 +104,8 @@ static bool isBroadcast(linalg::GenericOp op) {
   return op.getMatchingIndexingMap(op.getDpsInitOperand(0)).isIdentity();
 }
 
-/// Views cost nothing where they are; what is larger than all that it is made of would take more memory and time to read.
+/// Views cost nothing where they are; what is larger than all that it is made of would take more memory and time to
+/// read.
 bool WeightDependence::isWorthKeeping(Operation *op) const {
   std::optional<int64_t> size = getStaticBytes(op->getResult(0).getType());
   auto generic = dyn_cast<linalg::GenericOp>(op);
@@ -139,9 +141,8 @@ std::vector<HeldValue> WeightDependence::findHeld(const llvm::DenseSet<Value> &r
   std::vector<HeldValue> held;
   read.clear();
   for (Operation *op : llvm::reverse(fixed)) {
-    bool isLeft = llvm::any_of(op->getResult(0).getUsers(), [&](Operation *user) {
-      return !gone.contains(body.findAncestorOpInBlock(*user));
-    });
+    bool isLeft = llvm::any_of(op->getResult(0).getUsers(),
+                               [&](Operation *user) { return !gone.contains(body.findAncestorOpInBlock(*user)); });
     auto weight = weightOf.find(op);
     if (weight != weightOf.end()) {
       if (isLeft)

@@ -41,8 +41,8 @@ private:
   HeldValue collect(mlir::Operation *op) const;
 
   mlir::Block &body;
-  llvm::DenseSet<mlir::Operation *> constant; ///< Depend on nothing, or on the rank.
-  llvm::SetVector<mlir::Operation *> fixed;   ///< Depend on weights and such, in order.
+  llvm::DenseSet<mlir::Operation *> constant;          ///< Depend on nothing, or on the rank.
+  llvm::SetVector<mlir::Operation *> fixed;            ///< Depend on weights and such, in order.
   llvm::DenseMap<mlir::Operation *, int64_t> weightOf; ///< to_tensor of a weight.
   std::map<int64_t, int64_t> bytes;
   std::set<int64_t> read;
