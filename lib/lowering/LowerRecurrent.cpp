@@ -23,6 +23,8 @@ namespace {
 
 /// Units in a panel of weights: a few vectors of any processor.
 constexpr int64_t kPanelWidth = 32;
+/// Multiplications that are worth another thread: several times what starting it takes.
+constexpr int64_t kPartWork = int64_t(1) << 18;
 
 /// Builds one op's loop.
 class CellWriter {
@@ -83,8 +85,12 @@ private:
 
   /// State number `state` of `initial`, of computed type.
   Value takeInitial(int64_t state);
-  /// Puts the weights into panels: [direction, gate, panel, unit of the state, unit in the panel].
+  /// Puts the weights into panels: [direction, panel, unit of the state, unit in the panel], gate after gate.
   void packWeights();
+  Value takePanels(Value tensor, unsigned dim, OpFoldResult first, int64_t count);
+  /// How many of so many panels one thread takes at once.
+  int64_t countPanelsAtOnce(int64_t panels);
+  Value multiplyPanels(Value state, OpFoldResult first, int64_t count);
   /// The recurrent share of the gates `first` .. `first` + `count`.
   Value multiply(Value state, int64_t first, int64_t count);
   /// A step's share of the input: [direction, batch, gate, unit].
@@ -106,6 +112,7 @@ private:
   Value gates, weights, packed, initial, bias, peepholes, lengths;
   Value times, firstDirection, last;
   Sizes cellSizes, gateSizes;
+  int64_t panelsOfGate = 1;
 };
 
 } // namespace
@@ -183,30 +190,70 @@ Value CellWriter::takeInitial(int64_t state) {
 
 void CellWriter::packWeights() {
   std::optional<int64_t> units = getConstantIntValue(cellSizes[2]);
-  OpFoldResult width = cellSizes[2], panels = builder.getIndexAttr(1);
+  OpFoldResult width = cellSizes[2];
+  panelsOfGate = 1;
   if (units && *units % kPanelWidth == 0) {
     width = builder.getIndexAttr(kPanelWidth);
-    panels = builder.getIndexAttr(*units / kPanelWidth);
+    panelsOfGate = *units / kPanelWidth;
   }
-  OpFoldResult gateCount = builder.getIndexAttr(op.getNumGates());
-  Value split = tensors.reshape(weights, {cellSizes[0], gateCount, panels, width, cellSizes[2]}, 2, 1);
-  packed = tensors.map({split}, {mapOf(tensors.getContext(), "dgokh", "dgohk")},
-                       {cellSizes[0], gateCount, panels, cellSizes[2], width}, type.getElementType(),
-                       [](Scalars &, ValueRange elements) { return elements[0]; });
+  OpFoldResult panels = builder.getIndexAttr(op.getNumGates() * panelsOfGate);
+  Value split = tensors.reshape(weights, {cellSizes[0], panels, width, cellSizes[2]}, 1, 1);
+  packed =
+      tensors.map({split}, {mapOf(tensors.getContext(), "dpkh", "dphk")}, {cellSizes[0], panels, cellSizes[2], width},
+                  type.getElementType(), [](Scalars &, ValueRange elements) { return elements[0]; });
+}
+
+Value CellWriter::takePanels(Value tensor, unsigned dim, OpFoldResult first, int64_t count) {
+  Sizes sizes = tensor::getMixedSizes(builder, op.getLoc(), tensor);
+  Sizes offsets(sizes.size(), builder.getIndexAttr(0)), strides(sizes.size(), builder.getIndexAttr(1));
+  offsets[dim] = first;
+  sizes[dim] = builder.getIndexAttr(count);
+  return tensor::ExtractSliceOp::create(builder, op.getLoc(), tensor, offsets, sizes, strides);
+}
+
+int64_t CellWriter::countPanelsAtOnce(int64_t panels) {
+  int64_t work = typeOf(packed).getNumElements() / typeOf(packed).getDimSize(1) * typeOf(initial).getDimSize(2);
+  if (typeOf(packed).getNumDynamicDims() > 0 || typeOf(initial).isDynamicDim(2) || work == 0)
+    return panels;
+  int64_t count = std::min(panels, std::max<int64_t>(1, kPartWork / work));
+  while (panels % count != 0)
+    --count;
+  return count;
+}
+
+Value CellWriter::multiplyPanels(Value state, OpFoldResult first, int64_t count) {
+  Value rows = takePanels(packed, 1, first, count);
+  Sizes sizes{cellSizes[0], cellSizes[1], builder.getIndexAttr(count),
+              tensor::getMixedSize(builder, op.getLoc(), packed, 3)};
+  return contract(tensors, {state, rows, "dnk", "dpkh", "dnph"}, sizes, type.getElementType());
 }
 
 Value CellWriter::multiply(Value state, int64_t first, int64_t count) {
-  Value rows = packed;
-  Sizes sizes = tensor::getMixedSizes(builder, op.getLoc(), packed);
-  if (count != op.getNumGates()) {
-    sizes[1] = builder.getIndexAttr(count);
-    Sizes offsets(5, builder.getIndexAttr(0)), strides(5, builder.getIndexAttr(1));
-    offsets[1] = builder.getIndexAttr(first);
-    rows = tensor::ExtractSliceOp::create(builder, op.getLoc(), packed, offsets, sizes, strides);
+  int64_t begin = first * panelsOfGate, panels = count * panelsOfGate, atOnce = countPanelsAtOnce(panels);
+  Value product;
+  if (atOnce == panels) {
+    product = multiplyPanels(state, builder.getIndexAttr(begin), panels);
+  } else {
+    Sizes sizes{cellSizes[0], cellSizes[1], builder.getIndexAttr(panels),
+                tensor::getMixedSize(builder, op.getLoc(), packed, 3)};
+    Sizes from{builder.getIndexAttr(0)}, to{builder.getIndexAttr(panels)}, step{builder.getIndexAttr(atOnce)};
+    Value target = tensors.empty(sizes, computed);
+    auto loop = scf::ForallOp::create(builder, op.getLoc(), from, to, step, ValueRange{target}, std::nullopt);
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPoint(loop.getTerminator());
+    Value part = loop.getInductionVars()[0], place = part;
+    if (begin != 0)
+      place = arith::AddIOp::create(builder, op.getLoc(), part, tensors.index(begin));
+    Value some = multiplyPanels(state, place, atOnce);
+    Sizes offsets(4, builder.getIndexAttr(0)), strides(4, builder.getIndexAttr(1));
+    offsets[2] = part;
+    sizes[2] = builder.getIndexAttr(atOnce);
+    builder.setInsertionPointToStart(loop.getTerminator().getBody());
+    tensor::ParallelInsertSliceOp::create(builder, op.getLoc(), some, loop.getRegionIterArgs()[0], offsets, sizes,
+                                          strides);
+    product = loop.getResult(0);
   }
-  Sizes panels{cellSizes[0], cellSizes[1], builder.getIndexAttr(count), sizes[2], sizes[4]};
-  Value product = contract(tensors, {state, rows, "dnk", "dgokh", "dngoh"}, panels, type.getElementType());
-  return tensors.reshape(product, {cellSizes[0], cellSizes[1], builder.getIndexAttr(count), cellSizes[2]}, 3, 0);
+  return tensors.reshape(product, {cellSizes[0], cellSizes[1], builder.getIndexAttr(count), cellSizes[2]}, 2, 0);
 }
 
 Value CellWriter::takeGates(Value step) {

@@ -98,6 +98,9 @@ void Rank::findLendable(const Image &image) {
 // Smaller weights are not worth a boundary between two kinds of pages, of which a process has 65530.
 constexpr uint64_t leastKeptOut = uint64_t(1) << 20;
 
+// Below this, rounding up to large pages would show in what a process takes.
+constexpr uint64_t leastForLargePages = uint64_t(16) << 20;
+
 // The whole arena is one range of addresses, but the system gives memory only to what is written: what lies in files
 // stays out, or the weights of a large model would be refused as more than the machine has.
 bool Rank::reserveArena(const Image &image, std::string &error) {
@@ -134,6 +137,10 @@ bool Rank::reserveArena(const Image &image, std::string &error) {
       return fail();
     begin = std::max(begin, last);
   }
+  // Large arenas are walked through from end to end by every step; where the system has no large pages it says so in
+  // vain.
+  if (arenaSize >= leastForLargePages)
+    (void)madvise(arena, arenaSize, MADV_HUGEPAGE);
   for (size_t s = 0, offset = 0; s < places.size(); ++s)
     if (places[s].member >= 0) {
       places[s].arena = arena + offset;
