@@ -63,8 +63,11 @@ void *Team::enter(void *member) {
   return nullptr;
 }
 
+// Some ten microseconds: about what sleeping and waking takes, so waiting never takes more than twice the shortest way.
+constexpr int spins = 1000;
+
 void Team::spinUntil(const std::function<bool()> &condition) const {
-  for (int i = 0; spin && i < 200 && !condition(); ++i)
+  for (int i = 0; spin && i < spins && !condition(); ++i)
     __builtin_ia32_pause();
 }
 
