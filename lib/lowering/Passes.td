@@ -86,6 +86,27 @@ def BufferizeKernelsPass : Pass<"partita-bufferize-kernels", "::mlir::ModuleOp">
                            "::mlir::linalg::LinalgDialect"];
 }
 
+def BlockContractionsPass : Pass<"partita-block-contractions", "::mlir::ModuleOp"> {
+  let summary = "matrix products and convolutions become calls of blocked, vectorised functions";
+  let description = [{
+    Multiply-add ops are known by their structure. Loops get roles by where they occur and by their strides: columns are
+    contiguous in the result and absent in A, rows are absent in B, k is reduced, the rest is outer. Blocks of A and, unless
+    it lies so already, of B are packed into scratch; a tile of the result stays in vector registers while k runs. Packing,
+    blocked loops and tiles are functions that all kernels share. What has no such roles is left for loops.
+
+    ```mlir
+    // before
+    linalg.fill ins(%zero : f32) outs(%c : memref<64x96xf32>)
+    linalg.generic {...} ins(%a, %b : memref<64x32xf32>, memref<32x96xf32>) outs(%c : memref<64x96xf32>) {multiply, add}
+    // after
+    scf.execute_region { ... llvm.call @partita_contract_f32_f32_f32(...) }
+    ```
+  }];
+  let options = [Option<"cpu", "cpu", "std::string", "\"native\"", "The processor, as in --cpu">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
 def AssignScratchPass : Pass<"partita-assign-scratch", "::mlir::func::FuncOp"> {
   let summary = "internal buffers get offsets in the call's scratch memory";
   let description = [{

@@ -20,6 +20,9 @@ void lowering::buildBufferPipeline(OpPassManager &passes, StringRef cpu) {
   passes.addPass(createHoistWeightsPass());
   passes.addNestedPass<func::FuncOp>(createFuseKernelsPass());
   passes.addPass(createBufferizeKernelsPass());
+  BlockContractionsPassOptions contractions;
+  contractions.cpu = cpu.str();
+  passes.addPass(createBlockContractionsPass(contractions));
   passes.addNestedPass<func::FuncOp>(createAssignScratchPass());
 }
 

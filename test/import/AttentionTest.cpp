@@ -88,8 +88,8 @@ TEST_F(Attentions, CachesContinueASequence) {
           cut(graph, name, 0, 2, name + "1");
           cut(graph, name, 2, 4, name + "2");
         }
-        setInteger(addNode(graph, "Attention", {"q2", "k2", "v2", "", "k1", "v1"}, {"y", "keys", "values"}), "is_causal",
-                   1);
+        setInteger(addNode(graph, "Attention", {"q2", "k2", "v2", "", "k1", "v1"}, {"y", "keys", "values"}),
+                   "is_causal", 1);
       },
       [&](onnx::Graph &graph) {
         setInteger(addNode(graph, "Attention", {"q", "k", "v"}, {"all"}), "is_causal", 1);
@@ -237,8 +237,8 @@ TEST_F(Attentions, OfGroupsTurnPromptsByTheirPosition) {
 /// One new key for each of two batch elements, of which the second has only one key in its cache of three: it computes
 /// as if it were alone with a cache of one.
 TEST_F(Attentions, OfGroupsPutNewKeysBehindEachCache) {
-  Shapes inputs = {{"q", {2, 1, 16}},     {"k", {2, 1, 8}},  {"v", {2, 1, 8}}, {"pk", {2, 2, 3, 4}},
-                   {"pv", {2, 2, 3, 4}}, {"cos", {6, 2}}, {"sin", {6, 2}}};
+  Shapes inputs = {{"q", {2, 1, 16}},    {"k", {2, 1, 8}}, {"v", {2, 1, 8}}, {"pk", {2, 2, 3, 4}},
+                   {"pv", {2, 2, 3, 4}}, {"cos", {6, 2}},  {"sin", {6, 2}}};
   for (bool isRagged : {false, true})
     expectSame(
         inputs, {"y"},

@@ -79,7 +79,9 @@ TEST_F(Fused, Convolutions) {
   Shapes inputs = {{"x", {1, 4, 5, 5}}, {"w", {6, 4, 3, 3}}, {"b", {6}}, {"z", {1, 6, 3, 3}}};
   expectSame(
       inputs, {"y"},
-      [](onnx::Graph &graph) { setText(addFused(graph, "FusedConv", {"x", "w", "b", "z"}, {"y"}), "activation", "Relu"); },
+      [](onnx::Graph &graph) {
+        setText(addFused(graph, "FusedConv", {"x", "w", "b", "z"}, {"y"}), "activation", "Relu");
+      },
       [](onnx::Graph &graph) {
         addNode(graph, "Conv", {"x", "w", "b"}, {"c"});
         addNode(graph, "Add", {"c", "z"}, {"s"});
@@ -94,7 +96,8 @@ TEST_F(Fused, Convolutions) {
         setIntegers(addNode(graph, "Transpose", {"c"}, {"y"}), "perm", {0, 2, 3, 1});
       });
   expectRefused(
-      inputs, [](onnx::Graph &graph) { setText(addFused(graph, "FusedConv", {"x", "w"}, {"y"}), "activation", "Softmax"); },
+      inputs,
+      [](onnx::Graph &graph) { setText(addFused(graph, "FusedConv", {"x", "w"}, {"y"}), "activation", "Softmax"); },
       "E-IMPORT-OP: node 'FusedConv_0' (FusedConv): activation 'Softmax' is not supported");
 }
 
@@ -112,7 +115,8 @@ TEST_F(Fused, SkipNorms) {
           addNode(graph, "Add", {"x", "skip"}, {"s"});
           addNode(graph, "Add", {"s", "bias"}, {"sum"});
           Names from = isCentred ? Names{"sum", "g", "b"} : Names{"sum", "g"};
-          setFloat(addNode(graph, isCentred ? "LayerNormalization" : "RMSNormalization", from, {"y"}), "epsilon", 0.01f);
+          setFloat(addNode(graph, isCentred ? "LayerNormalization" : "RMSNormalization", from, {"y"}), "epsilon",
+                   0.01f);
         });
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===- Attend.cpp - Heads, masks and the attention itself ----------------------===//
-#include "ops/Attention.h"
 #include "OpTable.h"
+#include "ops/Attention.h"
 
 #include <cmath>
 #include <limits>
@@ -92,8 +92,8 @@ static Value fitMask(NodeContext &node, const Attention &from) {
     node.failShape("the mask " + toText(sizes) + " does not fit scores of shape " + toText(full));
     return Value();
   }
-  return node.broadcast(node.cast(from.mask, typeOf(from.query).getElementType()), {sizes[0], sizes[1], full[2], full[3]},
-                        "mask/broadcast");
+  return node.broadcast(node.cast(from.mask, typeOf(from.query).getElementType()),
+                        {sizes[0], sizes[1], full[2], full[3]}, "mask/broadcast");
 }
 
 namespace {
@@ -102,8 +102,8 @@ namespace {
 class SmallOps {
 public:
   SmallOps(NodeContext &node, const Attention &from, double scale, Value mask)
-      : node(node), from(from), scale(scale), mask(mask), query(node.sizesOf(from.query)),
-        key(node.sizesOf(from.key)), groups(key[1]), repeats(query[1].constant / key[1].constant) {}
+      : node(node), from(from), scale(scale), mask(mask), query(node.sizesOf(from.query)), key(node.sizesOf(from.key)),
+        groups(key[1]), repeats(query[1].constant / key[1].constant) {}
 
   Attended build() {
     Value scores = node.contract(grouped(from.query), from.key, "bgrsd,bgtd->bgrst", "scores");
@@ -140,8 +140,8 @@ private:
       return Value();
     }
     Value shift = node.constant(static_cast<double>(offset.constant), index);
-    return hideWhereFalse(node, findVisible(node, query[2], key[2], shift),
-                          -std::numeric_limits<double>::infinity(), element);
+    return hideWhereFalse(node, findVisible(node, query[2], key[2], shift), -std::numeric_limits<double>::infinity(),
+                          element);
   }
   Value softmax(Value masked) {
     if (!masked)

@@ -79,8 +79,7 @@ bool FusedAttention::readWidths(const Sizes &weights, SmallVector<int64_t> &widt
   if (fits && widths.empty())
     widths.assign(3, weights[1].constant / 3);
   fits = fits && widths.size() == 3 && widths[0] > 0 && widths[0] == widths[1] && widths[2] > 0 &&
-         2 * widths[0] < largestSize && widths[2] < largestSize &&
-         2 * widths[0] + widths[2] == weights[1].constant;
+         2 * widths[0] < largestSize && widths[2] < largestSize && 2 * widths[0] + widths[2] == weights[1].constant;
   if (!fits)
     node.failShape("weights of shape " + toText(weights) + " do not fit " + llvm::Twine(heads) +
                    " heads and qkv_hidden_sizes");
@@ -190,7 +189,8 @@ void FusedAttention::importAttention() {
       return cache ? node.failShape("past has shape " + toText(node.sizesOf(cache))) : void();
     Sizes one = node.sizesOf(cache);
     one.erase(one.begin());
-    if (!appendCache(node.reshape(node.cut(cache, 0, 0, DimSize(1)), one), node.reshape(node.cut(cache, 0, 1, DimSize(1)), one)))
+    if (!appendCache(node.reshape(node.cut(cache, 0, 0, DimSize(1)), one),
+                     node.reshape(node.cut(cache, 0, 1, DimSize(1)), one)))
       return;
   }
   if (node.hasResult(1)) {
@@ -291,19 +291,18 @@ static void importFusedRotary(NodeContext &node) {
     return node.failShape("inputs of shape " + toText(sizes) + ", " + toText(places) + " and " + toText(table) +
                           " do not fit together");
   // Without a number of heads a head is as wide as the table says.
-  std::optional<DimSize> count = sizes.size() == 3 && table[1].constant > 0
-                                     ? divideExactly(sizes[2], table[1] * 2)
-                                     : std::nullopt;
+  std::optional<DimSize> count =
+      sizes.size() == 3 && table[1].constant > 0 ? divideExactly(sizes[2], table[1] * 2) : std::nullopt;
   if (heads == 0 && rotated == 0 && count && count->isStatic())
     heads = count->constant;
   Value split = sizes.size() == 3 ? splitHeads(node, x, heads, "input") : x;
   if (!split)
     return;
   if (places.size() < 2) // one number: where the sequence begins
-    positions = node.elementwise(Kind::add,
-                                 {node.iota(node.sizesOf(split)[2], typeOf(positions).getElementType()),
-                                  node.reshape(positions, {DimSize(1)})},
-                                 "positions");
+    positions = node.elementwise(
+        Kind::add,
+        {node.iota(node.sizesOf(split)[2], typeOf(positions).getElementType()), node.reshape(positions, {DimSize(1)})},
+        "positions");
   auto rows = [&](Value from) {
     return places.size() < 2 ? node.gather(from, positions, 0) : readRows(node, from, positions);
   };

@@ -56,8 +56,8 @@ static void importEmbedNorm(NodeContext &node) {
     return node.failShape("token ids of shape " + toText(of) + ", and tables of shapes " + toText(node.sizesOf(words)) +
                           " and " + toText(node.sizesOf(places)));
   Value sum = node.gather(words, tokens, 0, "words");
-  Value positions = node.hasInput(8) ? node.gather(places, node.input(8), 0, "places")
-                                     : node.cut(places, 0, 0, of[1], 1, "places");
+  Value positions =
+      node.hasInput(8) ? node.gather(places, node.input(8), 0, "places") : node.cut(places, 0, 0, of[1], 1, "places");
   sum = node.elementwise(Kind::add, {sum, positions}, "sum");
   if (node.hasInput(1) && node.hasInput(4)) {
     Value table = node.input(4), segments = node.input(1);
@@ -70,9 +70,8 @@ static void importEmbedNorm(NodeContext &node) {
   if (!node.hasResult(1))
     return;
   Type count = IntegerType::get(sum.getContext(), 32, IntegerType::Signed);
-  Value ones = node.hasInput(7)
-                   ? node.cast(node.withNumber(Kind::eq, node.input(7), 1.0), count)
-                   : node.broadcast(node.constant(0.0, count), of, "zeros");
+  Value ones = node.hasInput(7) ? node.cast(node.withNumber(Kind::eq, node.input(7), 1.0), count)
+                                : node.broadcast(node.constant(0.0, count), of, "zeros");
   node.setResult(1, node.reduce(ReduceKind::sum, ones, {1}, /*keepDims=*/false, "count"));
 }
 
@@ -92,7 +91,8 @@ static SmallVector<int64_t> channelsLast(size_t rank) {
   return order;
 }
 
-/// What is added in SkipGroupNorm: of the shape of x, or [batch, channels] with ones for the other dims or without them.
+/// What is added in SkipGroupNorm: of the shape of x, or [batch, channels] with ones for the other dims or without
+/// them.
 static Value addSkip(NodeContext &node, Value x) {
   Value skip = node.input(3);
   if (!skip)

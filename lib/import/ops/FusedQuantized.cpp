@@ -110,7 +110,8 @@ static void importGatherBlocks(NodeContext &node) {
   if (!table || !indices || !scale)
     return;
   auto rank = static_cast<int64_t>(node.sizesOf(table).size());
-  std::optional<int64_t> axis = node.normalizeAxis(writtenGather, rank), blocked = node.normalizeAxis(writtenAxis, rank);
+  std::optional<int64_t> axis = node.normalizeAxis(writtenGather, rank),
+                         blocked = node.normalizeAxis(writtenAxis, rank);
   bool isPacked = elementOf(table).isInteger(8) && bits < 8;
   if (!axis || !blocked || rank < 2 || *axis != 0 || *blocked != rank - 1 || size < 1 || (bits != 4 && bits != 8))
     return axis && blocked ? node.failOp("only rows of tables whose last dim is quantized are supported") : void();
@@ -137,6 +138,6 @@ static void importGatherBlocks(NodeContext &node) {
 }
 
 void partita::import::addFusedQuantizedOps(OpTable &table) {
-  table.insert({{"com.microsoft.MatMulNBits", importMatMulNBits},
-                {"com.microsoft.GatherBlockQuantized", importGatherBlocks}});
+  table.insert(
+      {{"com.microsoft.MatMulNBits", importMatMulNBits}, {"com.microsoft.GatherBlockQuantized", importGatherBlocks}});
 }

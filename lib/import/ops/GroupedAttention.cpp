@@ -190,8 +190,8 @@ bool GroupedAttention::turn() {
   return parts.query && parts.key;
 }
 
-/// New keys lie behind each batch element's own part of the cache: element j of the result is element j of the cache, or
-/// counted from the end of cache and new keys together, which has the new ones last.
+/// New keys lie behind each batch element's own part of the cache: element j of the result is element j of the cache,
+/// or counted from the end of cache and new keys together, which has the new ones last.
 bool GroupedAttention::appendCache() {
   if (pastKey) {
     parts.key = node.concat({pastKey, parts.key}, 2, "keys");
@@ -213,10 +213,10 @@ bool GroupedAttention::appendCache() {
       Value places = makePositions(node, total, 1, 2, node.indexType());
       Value filled = node.reshape(pastLengths, {batch, DimSize(1)});
       Value lengths = node.elementwise(Kind::add, {filled, sizeValue(node.sizesOf(parts.query)[2], "queries")}, "ends");
-      Value index = node.elementwise(Kind::select,
-                                     {node.elementwise(Kind::lt, {places, filled}), places,
-                                      node.elementwise(Kind::sub, {places, lengths})},
-                                     "sources");
+      Value index = node.elementwise(
+          Kind::select,
+          {node.elementwise(Kind::lt, {places, filled}), places, node.elementwise(Kind::sub, {places, lengths})},
+          "sources");
       parts.key = node.gatherAlong(parts.key, index, 2, {0, 2}, "keys/placed");
       parts.value = node.gatherAlong(parts.value, index, 2, {0, 2}, "values/placed");
     }
@@ -238,11 +238,12 @@ void GroupedAttention::hide() {
     parts.isCausal = true;
     return;
   }
-  Value offset = pastLengths ? node.reshape(pastLengths, {node.sizesOf(parts.query)[0], DimSize(1), DimSize(1), DimSize(1)})
-                             : sizeValue(past, "past");
+  Value offset = pastLengths
+                     ? node.reshape(pastLengths, {node.sizesOf(parts.query)[0], DimSize(1), DimSize(1), DimSize(1)})
+                     : sizeValue(past, "past");
   Value visible = findVisible(node, queries, keys, offset, window);
-  parts.mask = addMasks(node, parts.mask,
-                        hideWhereFalse(node, visible, -std::numeric_limits<double>::infinity(), element));
+  parts.mask =
+      addMasks(node, parts.mask, hideWhereFalse(node, visible, -std::numeric_limits<double>::infinity(), element));
 }
 
 void GroupedAttention::import() {

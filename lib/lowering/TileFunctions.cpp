@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A tile of C stays in registers while k runs: rows x vectors accumulators, one broadcast element of A per row.
+// (The scheme of Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34, 2008.)
+#include "TileFunctions.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+using namespace partita;
+using namespace partita::lowering;
+
+std::string lowering::nameOf(Type type) {
+  std::string name;
+  llvm::raw_string_ostream(name) << type;
+  return name;
+}
+
+TileShape lowering::chooseTile(const CpuTarget &cpu, Type computed) {
+  TileShape shape;
+  // More lanes than 16 would make a tile wider than a panel.
+  shape.lanes = std::min<int64_t>(cpu.countLanes(computed.getIntOrFloatBitWidth()), 16);
+  shape.vectors = 2;
+  // Two rows of registers are left for B and for elements of A.
+  shape.rows = cpu.vectorRegisters >= 32 ? 14 : 6;
+  return shape;
+}
+
+LLVM::LLVMFunctionType lowering::getTileType(MLIRContext *context) {
+  Type pointer = LLVM::LLVMPointerType::get(context), i64 = IntegerType::get(context, 64);
+  return LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context),
+                                     {pointer, pointer, pointer, i64, i64, i64, i64, i64});
+}
+
+namespace {
+
+class TileWriter {
+public:
+  TileWriter(FunctionWriter &at, const TileKind &kind, int64_t lanes)
+      : at(at), kind(kind), lanes(lanes), vector(VectorType::get({lanes}, kind.computed)),
+        bytes(countBytes(kind.computed)), a(at.argument(0)), b(at.argument(1)), c(at.argument(2)),
+        count(at.argument(3)), fromBToB(at.argument(4)), fromRowToRow(at.argument(5)), adds(at.argument(6)) {}
+
+  void write() {
+    if (kind.isMasked)
+      writeMasks();
+    SmallVector<Value> rows{c};
+    for (int64_t row = 1; row < kind.rows; ++row)
+      rows.push_back(at.move(rows.back(), fromRowToRow));
+    for (Value row : rows)
+      for (int64_t i = 0; i < kind.vectors; ++i)
+        LLVM::Prefetch::create(at.builder, at.location, at.move(row, i * lanes * bytes), 1, 3, 1);
+    SmallVector<Value> sums = writeSums();
+    Value isAdded = at.isEqual(adds, at.number(1));
+    at.branch(isAdded, [&] { writeResult(rows, sums, true); }, [&] { writeResult(rows, sums, false); });
+  }
+
+private:
+  void writeMasks() {
+    Type i32 = at.builder.getI32Type();
+    Value width = LLVM::TruncOp::create(at.builder, at.location, i32, at.argument(7));
+    for (int64_t i = 0; i < kind.vectors; ++i) {
+      SmallVector<int32_t> numbers;
+      for (int64_t lane = 0; lane < lanes; ++lane)
+        numbers.push_back(i * lanes + lane);
+      Value places = LLVM::ConstantOp::create(at.builder, at.location, VectorType::get({lanes}, i32),
+                                              at.builder.getI32VectorAttr(numbers));
+      masks.push_back(at.isLess(places, at.splat(width, lanes)));
+    }
+  }
+
+  Value loadMasked(Type type, Value address, int64_t i, int64_t elementBytes) {
+    if (!kind.isMasked)
+      return at.load(type, address, elementBytes);
+    return LLVM::MaskedLoadOp::create(at.builder, at.location, type, address, masks[i], at.zero(type), elementBytes);
+  }
+
+  SmallVector<Value> writeSums() {
+    SmallVector<Value> carried{a, b};
+    for (int64_t i = 0; i < kind.rows * kind.vectors; ++i)
+      carried.push_back(at.zero(vector));
+    SmallVector<Value> results = at.loop(at.number(0), count, at.number(1), carried,
+                                         [&](Value, ValueRange values) { return writeStep(values); });
+    results.erase(results.begin(), results.begin() + 2);
+    return results;
+  }
+
+  SmallVector<Value> writeStep(ValueRange values) {
+    Value nextA = values[0], nextB = values[1];
+    int64_t storedBytes = countBytes(kind.stored);
+    SmallVector<Value> columns;
+    for (int64_t i = 0; i < kind.vectors; ++i) {
+      Value stored = loadMasked(VectorType::get({lanes}, at.readAs(kind.stored)),
+                                at.move(nextB, i * lanes * storedBytes), i, storedBytes);
+      columns.push_back(at.widen(stored, kind.stored, kind.computed, kind.widening));
+    }
+    SmallVector<Value> results{at.move(nextA, bytes), at.move(nextB, fromBToB)};
+    for (int64_t row = 0; row < kind.rows; ++row) {
+      Value element = at.load(kind.computed, at.move(nextA, row * kPackedRow * bytes), bytes);
+      Value factor = at.splat(element, lanes);
+      for (int64_t i = 0; i < kind.vectors; ++i)
+        results.push_back(multiplyAdd(factor, columns[i], values[2 + row * kind.vectors + i]));
+    }
+    return results;
+  }
+
+  Value multiplyAdd(Value x, Value y, Value sum) {
+    // Fused where the processor can, and not where it would be a call of a function.
+    if (isa<FloatType>(kind.computed))
+      return LLVM::FMulAddOp::create(at.builder, at.location, x, y, sum);
+    return at.add(at.mul(x, y), sum);
+  }
+
+  void writeResult(ArrayRef<Value> rows, ArrayRef<Value> sums, bool isAdded) {
+    for (int64_t row = 0; row < kind.rows; ++row)
+      for (int64_t i = 0; i < kind.vectors; ++i) {
+        Value address = at.move(rows[row], i * lanes * bytes), sum = sums[row * kind.vectors + i];
+        if (isAdded) {
+          Value before = loadMasked(vector, address, i, bytes);
+          sum = isa<FloatType>(kind.computed) ? at.make<LLVM::FAddOp>(before, sum) : at.add(before, sum);
+        }
+        if (kind.isMasked)
+          LLVM::MaskedStoreOp::create(at.builder, at.location, sum, address, masks[i], bytes);
+        else
+          at.store(sum, address, bytes);
+      }
+  }
+
+  FunctionWriter &at;
+  const TileKind &kind;
+  int64_t lanes;
+  VectorType vector;
+  int64_t bytes;
+  Value a, b, c, count, fromBToB, fromRowToRow, adds;
+  SmallVector<Value> masks;
+};
+
+} // namespace
+
+LLVM::LLVMFuncOp lowering::getTile(ModuleOp module, const CpuTarget &cpu, const TileKind &kind) {
+  std::string name = "partita_tile_" + nameOf(kind.computed) + "_";
+  if (kind.widening != Widening::none)
+    name += nameOf(kind.stored) + (kind.widening == Widening::extendUnsigned ? "u_" : "_");
+  name += std::to_string(kind.rows) + "x" + std::to_string(kind.vectors) + (kind.isMasked ? "_masked" : "");
+  if (auto function = module.lookupSymbol<LLVM::LLVMFuncOp>(name))
+    return function;
+  FunctionWriter writer = FunctionWriter::begin(module, name, getTileType(module.getContext()).getParams());
+  TileWriter(writer, kind, chooseTile(cpu, kind.computed).lanes).write();
+  return writer.finish();
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The innermost functions of contractions, shared by all kernels of a module and made when first asked for.
+//
+// Example: LLVM::LLVMFuncOp tile = getTile(module, cpu, {f32, f32, Widening::none, 14, 2, false});
+#ifndef PARTITA_LIB_LOWERING_TILEFUNCTIONS_H
+#define PARTITA_LIB_LOWERING_TILEFUNCTIONS_H
+
+#include "FunctionWriter.h"
+#include "partita/lowering/CpuTarget.h"
+
+namespace partita::lowering {
+
+/// Elements between rows of packed A: more than a block of k, and no power of two, so that rows share no cache set.
+inline constexpr int64_t kPackedRow = 272;
+/// k of one block.
+inline constexpr int64_t kReducedBlock = 256;
+
+/// The register tile of a processor.
+struct TileShape {
+  int64_t lanes;   ///< Of a vector of computed elements.
+  int64_t vectors; ///< Beside each other in a row.
+  int64_t rows;    ///< At most.
+};
+TileShape chooseTile(const CpuTarget &cpu, mlir::Type computed);
+
+struct TileKind {
+  mlir::Type computed;
+  mlir::Type stored; ///< Of B; A is packed as computed.
+  Widening widening; ///< Of B.
+  int64_t rows, vectors;
+  bool isMasked; ///< Fewer columns than the vectors have lanes.
+};
+
+/// Arguments: A (packed rows), B, C, number of k, bytes from k to k in B, bytes from row to row in C, whether C is
+/// added to (i64, 0 or 1), columns (where masked).
+mlir::LLVM::LLVMFuncOp getTile(mlir::ModuleOp module, const CpuTarget &cpu, const TileKind &kind);
+mlir::LLVM::LLVMFunctionType getTileType(mlir::MLIRContext *context);
+
+/// destination[i][j] = source[rows[i] + columns[j]] as computed elements. Tables hold pairs (offset in elements, number
+/// of elements from here on that lie behind each other). Arguments: destination, bytes from row to row there, source,
+/// table of rows, number of rows, table of columns, number of columns.
+mlir::LLVM::LLVMFuncOp getPack(mlir::ModuleOp module, const CpuTarget &cpu, mlir::Type computed, mlir::Type stored,
+                               Widening widening);
+
+/// Fills in the second members of a table. Arguments: table, number of entries.
+mlir::LLVM::LLVMFuncOp getCountRuns(mlir::ModuleOp module);
+
+/// Name of an element type in names of functions: "f32", "bf16".
+std::string nameOf(mlir::Type type);
+
+} // namespace partita::lowering
+
+#endif
