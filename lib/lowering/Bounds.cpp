@@ -2,6 +2,9 @@
 #include "Bounds.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "partita/dialects/collective/Collective.h"
 #include "partita/dialects/interfaces/SymbolicShape.h"
@@ -25,6 +28,46 @@ static std::optional<int64_t> boundOfPart(Operation *op, RankedTensorType local,
 
 static std::optional<int64_t> boundOfDim(Value buffer, std::optional<int64_t> dim);
 
+/// The largest value of an expression of values that are not negative; a term that is subtracted counts as 0.
+static std::optional<int64_t> boundOfExpression(AffineExpr expression, ArrayRef<std::optional<int64_t>> operands,
+                                                unsigned numDims) {
+  if (auto constant = dyn_cast<AffineConstantExpr>(expression))
+    return constant.getValue();
+  if (auto dim = dyn_cast<AffineDimExpr>(expression))
+    return operands[dim.getPosition()];
+  if (auto symbol = dyn_cast<AffineSymbolExpr>(expression))
+    return operands[numDims + symbol.getPosition()];
+  auto binary = cast<AffineBinaryOpExpr>(expression);
+  std::optional<int64_t> left = boundOfExpression(binary.getLHS(), operands, numDims);
+  std::optional<int64_t> right = boundOfExpression(binary.getRHS(), operands, numDims);
+  auto constant = dyn_cast<AffineConstantExpr>(binary.getRHS());
+  if (binary.getKind() == AffineExprKind::Mul && constant && constant.getValue() <= 0)
+    return 0;
+  if (!left || !right)
+    return std::nullopt;
+  switch (binary.getKind()) {
+  case AffineExprKind::Add:
+    return *left + *right;
+  case AffineExprKind::Mul:
+    return *left * *right;
+  case AffineExprKind::Mod:
+    return constant && constant.getValue() > 0 ? std::min(*left, constant.getValue() - 1) : *left;
+  default: // A quotient.
+    return constant && constant.getValue() > 0 ? llvm::divideCeil(*left, constant.getValue()) : *left;
+  }
+}
+
+static std::optional<int64_t> boundOfMap(AffineMap map, ValueRange operands) {
+  SmallVector<std::optional<int64_t>> bounds;
+  for (Value operand : operands)
+    bounds.push_back(findUpperBound(operand));
+  std::optional<int64_t> least;
+  for (AffineExpr expression : map.getResults())
+    if (std::optional<int64_t> bound = boundOfExpression(expression, bounds, map.getNumDims()))
+      least = std::min(least.value_or(*bound), *bound);
+  return least;
+}
+
 /// Extents are not negative, so bounds of operands bound sums, products and quotients; this is asked of sizes only.
 std::optional<int64_t> lowering::findUpperBound(Value value) {
   if (std::optional<int64_t> constant = getConstantIntValue(value))
@@ -36,6 +79,12 @@ std::optional<int64_t> lowering::findUpperBound(Value value) {
     return boundOfPart(op, cast<RankedTensorType>(extent.getType()), extent.getDim());
   if (auto dim = dyn_cast<memref::DimOp>(op))
     return boundOfDim(dim.getSource(), dim.getConstantIndex());
+  if (auto dim = dyn_cast<tensor::DimOp>(op))
+    return boundOfDim(dim.getSource(), dim.getConstantIndex());
+  if (auto least = dyn_cast<affine::AffineMinOp>(op))
+    return boundOfMap(least.getMap(), least.getOperands());
+  if (auto apply = dyn_cast<affine::AffineApplyOp>(op))
+    return boundOfMap(apply.getMap(), apply.getOperands());
   if (!isa<arith::AddIOp, arith::SubIOp, arith::MulIOp, arith::DivSIOp, arith::DivUIOp, arith::MaxSIOp, arith::MinSIOp>(
           op))
     return std::nullopt;
@@ -56,40 +105,70 @@ std::optional<int64_t> lowering::findUpperBound(Value value) {
   return isa<arith::MaxSIOp>(op) ? std::max(*left, *right) : std::min(*left, *right);
 }
 
+/// A value that has the same extents, nearer to where they are known, or null.
+static Value findSameShape(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (auto tensor = dyn_cast_or_null<bufferization::ToTensorOp>(op))
+    return tensor.getBuffer();
+  if (auto cast = dyn_cast_or_null<tensor::CastOp>(op))
+    return cast.getSource();
+  if (auto styled = dyn_cast_or_null<DestinationStyleOpInterface>(op))
+    return styled.getTiedOpOperand(cast<OpResult>(value))->get();
+  if (auto loop = dyn_cast_or_null<scf::ForallOp>(op))
+    return loop.getTiedOpOperand(cast<OpResult>(value))->get();
+  return {};
+}
+
+static std::optional<int64_t> boundOf(OpFoldResult size) {
+  auto value = dyn_cast<Value>(size);
+  return value ? findUpperBound(value) : getConstantIntValue(size);
+}
+
+static std::optional<int64_t> boundOfProduct(Value source, ArrayRef<int64_t> dims) {
+  int64_t product = 1;
+  for (int64_t dim : dims) {
+    std::optional<int64_t> bound = boundOfDim(source, dim);
+    if (!bound || llvm::MulOverflow(product, *bound, product))
+      return std::nullopt;
+  }
+  return product;
+}
+
 static std::optional<int64_t> boundOfDim(Value buffer, std::optional<int64_t> dim) {
   if (!dim)
     return std::nullopt;
-  auto type = dyn_cast<MemRefType>(buffer.getType());
-  if (!type)
+  auto type = dyn_cast<ShapedType>(buffer.getType());
+  if (!type || !type.hasRank())
     return std::nullopt;
   if (!type.isDynamicDim(*dim))
     return type.getDimSize(*dim);
+  if (Value same = findSameShape(buffer))
+    return boundOfDim(same, dim);
   Operation *source = buffer.getDefiningOp();
   ValueRange sizes;
-  if (auto allocation = dyn_cast_or_null<memref::AllocOp>(source))
+  if (auto empty = dyn_cast_or_null<tensor::EmptyOp>(source))
+    sizes = empty.getDynamicSizes();
+  else if (auto allocation = dyn_cast_or_null<memref::AllocOp>(source))
     sizes = allocation.getDynamicSizes();
   else if (auto view = dyn_cast_or_null<memref::ViewOp>(source))
     sizes = view.getSizes();
-  else if (auto part = dyn_cast_or_null<memref::SubViewOp>(source))
-    return part.getDroppedDims().none() && isa<Value>(part.getMixedSizes()[*dim])
-               ? findUpperBound(cast<Value>(part.getMixedSizes()[*dim]))
-               : std::nullopt;
-  else if (auto expand = dyn_cast_or_null<memref::ExpandShapeOp>(source)) {
-    OpFoldResult size = expand.getMixedOutputShape()[*dim];
-    return isa<Value>(size) ? findUpperBound(cast<Value>(size)) : getConstantIntValue(size);
-  } else if (auto collapse = dyn_cast_or_null<memref::CollapseShapeOp>(source)) {
-    int64_t product = 1;
-    for (int64_t inner : collapse.getReassociationIndices()[*dim]) {
-      std::optional<int64_t> bound = boundOfDim(collapse.getSrc(), inner);
-      if (!bound || llvm::MulOverflow(product, *bound, product))
-        return std::nullopt;
-    }
-    return product;
-  } else {
+  else if (auto part = dyn_cast_or_null<OffsetSizeAndStrideOpInterface>(source))
+    return static_cast<int64_t>(part.getMixedSizes().size()) == type.getRank() ? boundOf(part.getMixedSizes()[*dim])
+                                                                               : std::nullopt;
+  else if (auto expand = dyn_cast_or_null<memref::ExpandShapeOp>(source))
+    return boundOf(expand.getMixedOutputShape()[*dim]);
+  else if (auto expand = dyn_cast_or_null<tensor::ExpandShapeOp>(source))
+    return boundOf(expand.getMixedOutputShape()[*dim]);
+  else if (auto collapse = dyn_cast_or_null<memref::CollapseShapeOp>(source))
+    return boundOfProduct(collapse.getSrc(), collapse.getReassociationIndices()[*dim]);
+  else if (auto collapse = dyn_cast_or_null<tensor::CollapseShapeOp>(source))
+    return boundOfProduct(collapse.getSrc(), collapse.getReassociationIndices()[*dim]);
+  else
     return std::nullopt;
-  }
   return findUpperBound(sizes[type.getDynamicDimIndex(*dim)]);
 }
+
+std::optional<int64_t> lowering::findDimBound(Value value, int64_t dim) { return boundOfDim(value, dim); }
 
 FailureOr<int64_t> lowering::getBoundBytes(memref::AllocOp allocation) {
   MemRefType type = allocation.getType();

@@ -16,6 +16,9 @@ mlir::FailureOr<int64_t> getBoundBytes(mlir::memref::AllocOp allocation);
 /// The largest value of an index; nullopt when it is not known.
 std::optional<int64_t> findUpperBound(mlir::Value value);
 
+/// The largest extent of a dim of a buffer or tensor; nullopt when it is not known.
+std::optional<int64_t> findDimBound(mlir::Value value, int64_t dim);
+
 /// Bytes of a local type, at its bounds on its stage's mesh. A diagnostic at `op` where the type has no part.
 mlir::FailureOr<int64_t> getBoundBytes(mlir::Operation *op, mlir::Type local);
 

@@ -24,6 +24,8 @@ static tensor::EmptyOp findBuffer(Value value) {
       value = wait.getDestination();
     else if (auto insert = dyn_cast<tensor::InsertSliceOp>(op))
       value = insert.getDest();
+    else if (auto loop = dyn_cast<scf::ForallOp>(op))
+      value = loop.getTiedOpOperand(cast<OpResult>(value))->get();
     else if (auto styled = dyn_cast<DestinationStyleOpInterface>(op))
       value = styled.getTiedOpOperand(cast<OpResult>(value))->get();
     else
@@ -72,11 +74,17 @@ struct BufferizeKernelsPass : lowering::impl::BufferizeKernelsPassBase<Bufferize
       bufferization::BufferizationState state;
       if (failed(bufferization::runOneShotBufferize(kernel, options, state)))
         return signalPassFailure();
+      // A tile that was computed in its place is copied onto itself, by two views that are one.
+      simplify(kernel);
       (void)applyPatternsGreedily(kernel, patterns);
-      IRRewriter rewriter(context);
-      DominanceInfo dominance(kernel);
-      eliminateCommonSubExpressions(rewriter, dominance, kernel);
+      simplify(kernel);
     }
+  }
+
+  static void simplify(func::FuncOp kernel) {
+    IRRewriter rewriter(kernel.getContext());
+    DominanceInfo dominance(kernel);
+    eliminateCommonSubExpressions(rewriter, dominance, kernel);
   }
 
   static FrozenRewritePatternSet collectPatterns(MLIRContext *context) {

@@ -76,6 +76,26 @@ def FuseKernelsPass : Pass<"partita-fuse-kernels", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::mlir::linalg::LinalgDialect"];
 }
 
+def FormRegionsPass : Pass<"partita-form-regions", "::mlir::func::FuncOp"> {
+  let summary = "ops that share outer loops become one parallel loop over tiles";
+  let description = [{
+    A product (contraction, convolution) is cut into blocks of rows and columns, with what follows it elementwise. Two
+    products with something like a softmax between them are cut along rows: scores exist only as strips. Other ops are
+    grouped from the last one backwards, by rows of a tile. A member is cut by every axis of its region, so that nothing
+    is computed twice; what is read outside becomes a result of the loop; what is small stays as it is. Tiles follow from
+    extents, not from the number of threads.
+
+    ```mlir
+    // before: softmax over rows
+    %max = linalg.generic ... ; %e = linalg.generic ... ; %sum = linalg.generic ... ; %y = linalg.generic ...
+    // after
+    %y = scf.forall (%i) = (0) to (4096) step (8) shared_outs(%o = %empty) -> (tensor<4096x1024xf32>) { ... }
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def BufferizeKernelsPass : Pass<"partita-bufferize-kernels", "::mlir::ModuleOp"> {
   let summary = "kernels on tensors become kernels on buffers";
   let description = [{

@@ -19,6 +19,7 @@ void lowering::buildBufferPipeline(OpPassManager &passes, StringRef cpu) {
   passes.addPass(createLowerGraphPass());
   passes.addPass(createHoistWeightsPass());
   passes.addNestedPass<func::FuncOp>(createFuseKernelsPass());
+  passes.addNestedPass<func::FuncOp>(createFormRegionsPass());
   passes.addPass(createBufferizeKernelsPass());
   BlockContractionsPassOptions contractions;
   contractions.cpu = cpu.str();

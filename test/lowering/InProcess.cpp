@@ -72,10 +72,11 @@ llvm::Expected<InProcessProgram> InProcessProgram::load(const runtime::Image &im
   return program;
 }
 
-llvm::Expected<NamedTensors> InProcessProgram::run(const NamedTensors &inputs, MLIRContext &context) {
+llvm::Expected<NamedTensors> InProcessProgram::run(const NamedTensors &inputs, MLIRContext &context, int64_t threads) {
   std::string error;
-  std::unique_ptr<runtime::Program> program =
-      runtime::Program::create(image, functions, runtime::ProgramOptions(), error);
+  runtime::ProgramOptions programOptions;
+  programOptions.threads = threads;
+  std::unique_ptr<runtime::Program> program = runtime::Program::create(image, functions, programOptions, error);
   std::vector<runtime::TensorView> views, outputs;
   for (const runtime::Input &input : image.inputs) {
     auto found = inputs.find(input.name);

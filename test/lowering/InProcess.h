@@ -25,8 +25,10 @@ public:
   InProcessProgram(InProcessProgram &&);
   ~InProcessProgram();
 
-  /// One step of a program that is made for it. An error is what the runtime says.
-  llvm::Expected<interpreter::NamedTensors> run(const interpreter::NamedTensors &inputs, mlir::MLIRContext &context);
+  /// One step of a program that is made for it, with so many threads a rank (0: as many as there are cores for it).
+  /// An error is what the runtime says.
+  llvm::Expected<interpreter::NamedTensors> run(const interpreter::NamedTensors &inputs, mlir::MLIRContext &context,
+                                                int64_t threads = 0);
 
 private:
   InProcessProgram();
