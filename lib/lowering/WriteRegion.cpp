@@ -171,7 +171,29 @@ private:
     return fill ? linalg::FillOp::create(rewriter, location, fill.value(), destination).result() : destination;
   }
 
-  /// What is read outside is computed in its place.
+  /// What is read outside is computed in its place. An elementwise result may take the place of an operand that nobody
+  /// reads after it, which halves what a tile takes. Null: a new buffer.
+  Value findDestination(linalg::LinalgOp op, OpOperand &init, const Part &part) {
+    if (auto found = llvm::find(results, op.getTiedOpResult(&init)); found != results.end())
+      return slice(loop.getRegionIterArgs()[found - results.begin()], part);
+    if (op.getNumReductionLoops() > 0 || op->getNumResults() > 1 || !init.get().getDefiningOp<tensor::EmptyOp>())
+      return {};
+    for (OpOperand *input : op.getDpsInputOperands()) {
+      Value value = input->get();
+      bool isOwn = region.contains(value) && !isReshape(value.getDefiningOp()) && !llvm::is_contained(results, value);
+      if (isOwn && value.getType() == init.get().getType() &&
+          op.getMatchingIndexingMap(input) == op.getMatchingIndexingMap(&init) && isLastReader(op, value))
+        return tiles.lookup(value);
+    }
+    return {};
+  }
+
+  static bool isLastReader(Operation *op, Value value) {
+    return llvm::all_of(value.getUsers(), [&](Operation *user) {
+      return user == op || (user->getBlock() == op->getBlock() && user->isBeforeInBlock(op) && !isReshape(user));
+    });
+  }
+
   void writeOp(linalg::LinalgOp op) {
     Part loops = partOfLoops(op);
     SmallVector<Value> operands;
@@ -183,8 +205,7 @@ private:
       Part part = partOfOperand(op, operand, loops);
       Value destination;
       if (op.isDpsInit(&operand))
-        if (auto found = llvm::find(results, op.getTiedOpResult(&operand)); found != results.end())
-          destination = slice(loop.getRegionIterArgs()[found - results.begin()], part);
+        destination = findDestination(op, operand, part);
       operands.push_back(getTile(operand.get(), part, destination));
     }
     ValueRange inits = ArrayRef<Value>(operands).take_back(op.getNumDpsInits());

@@ -198,4 +198,45 @@ INSTANTIATE_TEST_SUITE_P(Rows, Regions, testing::ValuesIn(makeRowCases()),
 INSTANTIATE_TEST_SUITE_P(Products, Regions, testing::ValuesIn(makeProductCases()),
                          [](const auto &info) { return std::string(info.param.name); });
 
+/// Rows that differ between ranks, one rank without any: extents are known at run time only.
+class UnevenRows : public testing::TestWithParam<int64_t> {};
+
+TEST_P(UnevenRows, EqualTheWholeGraph) {
+  auto context = makeContext();
+  std::string rows = std::to_string(GetParam());
+  std::string stage = "{partita_plan.stage = @a, partita_plan.loops = #partita_plan.loops<";
+  std::string text = withTypes(R"(partita_plan.stage @a on <["t"=4], devices = [0 to 3]>
+      func.func @main(%x: $A {partita.role = "input"}, %w: $B {partita.role = "input"}) -> ($D, $D) {
+        %p = partita_graph.contraction "p" (%x, %w) "mk,kn->mn" @[["t"], [], []]>} : ($A, $B) -> $D
+        %g = partita_graph.elementwise "g" gelu(%p) @[["t"], []]>} : ($D) -> $D
+        %s = partita_graph.softmax "s" (%g) dim 1 @[["t"], []]>} : ($D) -> $D
+        return %s, %g : $D, $D })",
+                               {{"$A", rows + "x167"}, {"$B", "167x3001"}, {"$D", rows + "x3001"}});
+  for (size_t at; (at = text.find(" @[[")) != std::string::npos;)
+    text.replace(at, 2, " " + stage);
+  OwningOpRef<ModuleOp> module = parse(*context, text);
+  ASSERT_TRUE(module);
+  func::FuncOp function = interpreter::findGraphFunction(*module);
+  for (unsigned index = 0; index < 2; ++index) {
+    function.setArgAttr(index, kNameAttr, StringAttr::get(context.get(), "x" + std::to_string(index)));
+    function.setResultAttr(index, kNameAttr, StringAttr::get(context.get(), "y" + std::to_string(index)));
+  }
+  NamedTensors inputs = interpreter::makeRandomInputs(function, {}, {}, 5);
+  FailureOr<NamedTensors> expected = interpreter::interpretGraph(function, inputs, {});
+  ASSERT_TRUE(succeeded(expected));
+  ASSERT_TRUE(succeeded(partition::completePlan(function)) && succeeded(partition::partitionModule(*module)) &&
+              succeeded(partition::verifyPlacements(*module)) && succeeded(partition::outlineSegments(*module)));
+  EXPECT_EQ(countLoops(*module), 2);
+  llvm::Expected<InProcessProgram> compiled = compileInProcess(*module, lowering::EmitOptions());
+  ASSERT_TRUE(static_cast<bool>(compiled)) << llvm::toString(compiled.takeError());
+  for (int64_t threads : {1, 3}) {
+    llvm::Expected<NamedTensors> actual = compiled->run(inputs, *context, threads);
+    ASSERT_TRUE(static_cast<bool>(actual)) << llvm::toString(actual.takeError());
+    for (auto &[name, tensor] : *expected)
+      expectClose(actual->at(name), tensor, 5e-6, name);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Rows, UnevenRows, testing::Values(3, 131));
+
 } // namespace
