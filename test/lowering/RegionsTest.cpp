@@ -208,10 +208,10 @@ TEST_P(UnevenRows, EqualTheWholeGraph) {
   std::string text = withTypes(R"(partita_plan.stage @a on <["t"=4], devices = [0 to 3]>
       func.func @main(%x: $A {partita.role = "input"}, %w: $B {partita.role = "input"}) -> ($D, $D) {
         %p = partita_graph.contraction "p" (%x, %w) "mk,kn->mn" @[["t"], [], []]>} : ($A, $B) -> $D
-        %g = partita_graph.elementwise "g" gelu(%p) @[["t"], []]>} : ($D) -> $D
+        %g = partita_graph.elementwise "g" sigmoid(%p) @[["t"], []]>} : ($D) -> $D
         %s = partita_graph.softmax "s" (%g) dim 1 @[["t"], []]>} : ($D) -> $D
         return %s, %g : $D, $D })",
-                               {{"$A", rows + "x167"}, {"$B", "167x3001"}, {"$D", rows + "x3001"}});
+                               {{"$A", rows + "x467"}, {"$B", "467x3001"}, {"$D", rows + "x3001"}});
   for (size_t at; (at = text.find(" @[[")) != std::string::npos;)
     text.replace(at, 2, " " + stage);
   OwningOpRef<ModuleOp> module = parse(*context, text);
@@ -226,7 +226,7 @@ TEST_P(UnevenRows, EqualTheWholeGraph) {
   ASSERT_TRUE(succeeded(expected));
   ASSERT_TRUE(succeeded(partition::completePlan(function)) && succeeded(partition::partitionModule(*module)) &&
               succeeded(partition::verifyPlacements(*module)) && succeeded(partition::outlineSegments(*module)));
-  EXPECT_EQ(countLoops(*module), 2);
+  EXPECT_EQ(countLoops(*module), GetParam() < 8 ? 1 : 2); // A softmax of one row has no loop.
   llvm::Expected<InProcessProgram> compiled = compileInProcess(*module, lowering::EmitOptions());
   ASSERT_TRUE(static_cast<bool>(compiled)) << llvm::toString(compiled.takeError());
   for (int64_t threads : {1, 3}) {
