@@ -18,9 +18,9 @@ Value LaneWriter::get(Value original) {
     return value.scalar;
   if (value.vector)
     return value.vector;
-  auto type = VectorType::get({lanes.count}, value.scalar.getType());
-  value.vector = vector::BroadcastOp::create(builder, location, type, value.scalar);
+  value.vector = spreadScalar(builder, location, value.scalar, lanes.count);
   if (value.isCounting) {
+    Type type = value.vector.getType();
     Value step = vector::StepOp::create(builder, location, VectorType::get({lanes.count}, builder.getIndexType()));
     if (!value.scalar.getType().isIndex())
       step = arith::IndexCastOp::create(builder, location, type, step);

@@ -54,6 +54,16 @@ struct LaneMemory {
   mlir::Value loadEach(mlir::Value memref, llvm::ArrayRef<llvm::SmallVector<mlir::Value>> places);
 };
 
+/// The same on all lanes.
+mlir::Value spreadScalar(mlir::OpBuilder &builder, mlir::Location location, mlir::Value scalar, int64_t lanes);
+
+/// As many vectors as each has lanes, turned: lane i of vector j becomes lane j of vector i.
+llvm::SmallVector<mlir::Value> turnVectors(mlir::OpBuilder &builder, mlir::Location location,
+                                           llvm::ArrayRef<mlir::Value> vectors);
+
+/// Scalars of 16-bit floats are read and written as integers: so LLVM calls no library to convert them.
+void carryShortFloats(mlir::Operation *function);
+
 /// Clones a body for one group of lanes.
 class LaneWriter {
 public:

@@ -7,6 +7,9 @@ using namespace mlir;
 using namespace partita;
 using namespace partita::lowering;
 
+/// A tile has a copy of the body for each of its rows.
+static constexpr int64_t kMaxTurned = 8, kMaxTurnedLanes = 16;
+
 static bool isParallel(linalg::GenericOp op, unsigned loop) {
   return op.getIteratorTypesArray()[loop] == utils::IteratorType::parallel;
 }
@@ -58,20 +61,51 @@ static std::optional<int64_t> findExtent(linalg::GenericOp op, unsigned loop) {
   return ShapedType::isDynamic(extent) ? std::nullopt : std::optional(extent);
 }
 
+static AccessKind classify(OpOperand &operand, unsigned loop) {
+  auto op = cast<linalg::GenericOp>(operand.getOwner());
+  auto memref = dyn_cast<MemRefType>(operand.get().getType());
+  return memref ? classifyAccess(memref, op.getMatchingIndexingMap(&operand), loop) : AccessKind::steady;
+}
+
+static SmallVector<OpOperand *> usedInputs(linalg::GenericOp op) {
+  SmallVector<OpOperand *> inputs;
+  for (OpOperand *input : op.getDpsInputOperands())
+    if (!op.getRegion().front().getArgument(input->getOperandNumber()).use_empty())
+      inputs.push_back(input);
+  return inputs;
+}
+
+/// The loop along which all operands are contiguous that are not so along `loop`.
+static std::optional<unsigned> findAcross(linalg::GenericOp op, unsigned loop, int64_t lanes) {
+  int64_t size = std::distance(op.getRegion().front().begin(), op.getRegion().front().end());
+  std::optional<int64_t> extent = findExtent(op, loop);
+  if (op.getNumReductionLoops() > 0 || size > kMaxTurned || (extent && *extent < lanes))
+    return std::nullopt;
+  for (unsigned other = 0; other < op.getNumLoops(); ++other) {
+    std::optional<int64_t> width = findExtent(op, other);
+    bool isFound = false, fits = other != loop && (!width || *width >= lanes);
+    for (OpOperand *input : usedInputs(op)) {
+      if (classify(*input, loop) != AccessKind::strided)
+        continue;
+      isFound = true;
+      fits = fits && classify(*input, other) == AccessKind::contiguous &&
+             !getElementTypeOrSelf(input->get().getType()).isInteger(1);
+    }
+    if (isFound && fits)
+      return other;
+  }
+  return std::nullopt;
+}
+
 /// Vector accesses and work for one element; nothing where the loop cannot run along vectors.
-static std::optional<double> estimateCost(linalg::GenericOp op, unsigned loop, int64_t lanes) {
-  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
-  double cost = 1;
-  for (OpOperand &operand : op->getOpOperands()) {
-    unsigned number = operand.getOperandNumber();
-    bool isOutput = number >= op.getNumDpsInputs();
-    auto memref = dyn_cast<MemRefType>(operand.get().getType());
-    AccessKind kind = memref ? classifyAccess(memref, maps[number], loop) : AccessKind::steady;
-    if (isOutput && kind != (isParallel(op, loop) ? AccessKind::contiguous : AccessKind::steady))
+static std::optional<double> estimateCost(linalg::GenericOp op, unsigned loop, int64_t lanes, bool isTurned) {
+  for (OpOperand &output : op.getDpsInitsMutable())
+    if (classify(output, loop) != (isParallel(op, loop) ? AccessKind::contiguous : AccessKind::steady))
       return std::nullopt;
-    if (!isOutput && op.getRegion().front().getArgument(number).use_empty())
-      continue;
-    cost += kind == AccessKind::steady ? 0.25 : kind == AccessKind::contiguous ? 1 : static_cast<double>(lanes);
+  double cost = 2, strided = isTurned ? 3 : static_cast<double>(lanes);
+  for (OpOperand *input : usedInputs(op)) {
+    AccessKind kind = classify(*input, loop);
+    cost += kind == AccessKind::steady ? 0.25 : kind == AccessKind::contiguous ? 1 : strided;
   }
   std::optional<int64_t> extent = findExtent(op, loop);
   if (extent && *extent < lanes)
@@ -88,15 +122,21 @@ static std::optional<LoopChoice> makeChoice(linalg::GenericOp op, unsigned loop,
   choice.masksRest = shape.narrowestMasked > 0 && findNarrowest(op) >= shape.narrowestMasked;
   if (choice.isReduction && !(choice.combiner = findCombiner(op)))
     return std::nullopt;
-  std::optional<double> cost = estimateCost(op, loop, choice.lanes);
+  if (!choice.isReduction)
+    choice.across = findAcross(op, loop, std::min(choice.lanes, kMaxTurnedLanes));
+  if (choice.across)
+    choice.lanes = std::min(choice.lanes, kMaxTurnedLanes);
+  std::optional<double> cost = estimateCost(op, loop, choice.lanes, choice.across.has_value());
   std::optional<int64_t> extent = findExtent(op, loop);
   bool fits = !extent || *extent >= choice.lanes || (choice.masksRest && 2 * *extent >= choice.lanes);
   if (!cost || choice.lanes < 2 || !fits)
     return std::nullopt;
   choice.cost = *cost;
   for (unsigned other = 0; other < op.getNumLoops(); ++other)
-    if (other != loop && isParallel(op, other))
+    if (other != loop && other != choice.across && isParallel(op, other))
       choice.order.push_back(other);
+  if (choice.across)
+    choice.order.push_back(*choice.across);
   choice.numOuter = choice.order.size();
   if (!choice.isReduction)
     choice.order.push_back(loop);

@@ -15,7 +15,9 @@ struct LoopChoice {
   bool isReduction = false;
   mlir::Operation *combiner = nullptr; ///< Of a reduction along the vectors.
   int64_t lanes = 1;
-  bool masksRest = false;            ///< What is left of less than a vector is done under a mask; else as scalars.
+  bool masksRest = false; ///< What is left of less than a vector is done under a mask; else as scalars.
+  /// Some operands are contiguous along this loop only: tiles along both loops are turned in registers.
+  std::optional<unsigned> across;
   llvm::SmallVector<unsigned> order; ///< All loops, outermost first.
   unsigned numOuter = 0;             ///< Loops of `order` before the first one that carries accumulators or vectors.
   double cost = 0;                   ///< For one iteration, relative to the other choices.

@@ -3,6 +3,8 @@
 // Ops that order or accumulate along one dim: one line of the operand after the other.
 #include "OpLowerings.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
@@ -12,6 +14,9 @@ using namespace partita::lowering;
 using graph::ElementwiseKind;
 
 static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+
+/// More kept elements than these are found by sorting all.
+static constexpr int64_t kMostInserted = 16;
 
 namespace {
 
@@ -114,6 +119,96 @@ struct Selection {
     scf::YieldOp::create(inner, at.location, take.getResults());
     return loop.getResult(0);
   }
+
+  /// All elements of one line by merging runs of 1, 2, 4... places (Knuth, volume 3, 5.2.4); then the first ones are
+  /// kept. Of equal elements the lower place comes first.
+  Value sort(Scalars &at, ValueRange line, Value kept) {
+    OpBuilder &builder = at.builder;
+    Value zero = constant(at, 0), one = constant(at, 1);
+    OpFoldResult extent = getAsOpFoldResult(numElements);
+    Value order = tensor::EmptyOp::create(builder, at.location, {extent}, builder.getIndexType());
+    Value spare = tensor::EmptyOp::create(builder, at.location, {extent}, builder.getIndexType());
+    order = repeat(at, zero, numElements, one, {order}, [&](Scalars &here, Value place, ValueRange state) -> Values {
+      return {put(here, place, state[0], place)};
+    })[0];
+    // As many passes as n - 1 has digits in base 2.
+    Value last = arith::SubIOp::create(builder, at.location, numElements, one);
+    Value number = arith::IndexCastOp::create(builder, at.location, builder.getI64Type(), last);
+    Value leading = math::CountLeadingZerosOp::create(builder, at.location, number);
+    Value digits =
+        arith::SubIOp::create(builder, at.location, constant(at, 64),
+                              arith::IndexCastOp::create(builder, at.location, builder.getIndexType(), leading));
+    order = repeat(at, zero, digits, one, {order, spare}, [&](Scalars &here, Value pass, ValueRange state) -> Values {
+      Value width = arith::ShLIOp::create(here.builder, here.location, one, pass);
+      Value merged = mergeRuns(here, line, width, state[0], state[1]);
+      Value copied = linalg::CopyOp::create(here.builder, here.location, merged, state[0]).getResult(0);
+      return {copied, merged};
+    })[0];
+    return repeat(at, zero, numKept, one, {kept}, [&](Scalars &here, Value slot, ValueRange state) -> Values {
+      return {store(here, line, state[0], slot, take(here, order, slot))};
+    })[0];
+  }
+
+private:
+  using Values = SmallVector<Value>;
+  using Step = llvm::function_ref<Values(Scalars &, Value, ValueRange)>;
+
+  Value take(Scalars &at, Value places, Value index) {
+    return tensor::ExtractOp::create(at.builder, at.location, places, index);
+  }
+  Value put(Scalars &at, Value place, Value places, Value index) {
+    return tensor::InsertOp::create(at.builder, at.location, place, places, index);
+  }
+
+  Values repeat(Scalars &at, Value from, Value to, Value step, Values state, Step write) {
+    auto loop = scf::ForOp::create(at.builder, at.location, from, to, step, state);
+    OpBuilder inner = OpBuilder::atBlockBegin(loop.getBody());
+    Scalars here{inner, at.location};
+    Values results = write(here, loop.getInductionVar(), loop.getRegionIterArgs());
+    scf::YieldOp::create(inner, at.location, results);
+    return Values(loop.getResults());
+  }
+
+  /// Pairs of sorted runs of `width` places, out of `order` into `target`.
+  Value mergeRuns(Scalars &at, ValueRange line, Value width, Value order, Value target) {
+    Value step = arith::AddIOp::create(at.builder, at.location, width, width);
+    return repeat(at, constant(at, 0), numElements, step, {target}, [&](Scalars &here, Value begin, ValueRange state) {
+      auto bound = [&](Value distance) -> Value {
+        Value end = arith::AddIOp::create(here.builder, here.location, begin, distance);
+        return arith::MinUIOp::create(here.builder, here.location, end, numElements);
+      };
+      Value middle = bound(width), end = bound(step);
+      Values merged = repeat(here, begin, end, constant(here, 1), {state[0], begin, middle},
+                             [&](Scalars &inner, Value slot, ValueRange heads) {
+                               return mergeOne(inner, line, order, middle, end, slot, heads);
+                             });
+      return Values{merged[0]};
+    })[0];
+  }
+
+  /// The better head of two runs goes to `slot`. State: what is written to, and the heads.
+  Values mergeOne(Scalars &at, ValueRange line, Value order, Value middle, Value end, Value slot, ValueRange state) {
+    OpBuilder &builder = at.builder;
+    auto compare = [&](arith::CmpIPredicate predicate, Value a, Value b) -> Value {
+      return arith::CmpIOp::create(builder, at.location, predicate, a, b);
+    };
+    Value last = arith::SubIOp::create(builder, at.location, numElements, constant(at, 1));
+    // A run that is used up is not chosen, whatever is read behind it.
+    auto head = [&](Value place) {
+      return take(at, order, arith::MinUIOp::create(builder, at.location, place, last).getResult());
+    };
+    Value first = head(state[1]), second = head(state[2]);
+    Value isBetter = beats(at, read(at, line, second), read(at, line, first));
+    Value isAlone = compare(arith::CmpIPredicate::uge, state[1], middle);
+    Value wins = arith::OrIOp::create(builder, at.location, isAlone, isBetter);
+    Value takesSecond =
+        arith::AndIOp::create(builder, at.location, compare(arith::CmpIPredicate::ult, state[2], end), wins);
+    Value written = put(at, arith::SelectOp::create(builder, at.location, takesSecond, second, first), state[0], slot);
+    Value step = arith::IndexCastUIOp::create(builder, at.location, builder.getIndexType(), takesSecond);
+    Value other = arith::SubIOp::create(builder, at.location, constant(at, 1), step);
+    return {written, arith::AddIOp::create(builder, at.location, state[1], other),
+            arith::AddIOp::create(builder, at.location, state[2], step)};
+  }
 };
 
 } // namespace
@@ -131,8 +226,13 @@ Value lowering::lowerTopK(TensorBuilder &tensors, graph::TopKOp op, ValueRange o
                       op.getLargest()};
   Sizes sizes = tensors.sizesOf(type), lines = sizes;
   lines[dim] = tensors.builder.getIndexAttr(1);
+  // Insertion takes a step for each kept element in the worst case.
+  std::optional<int64_t> numKept = getConstantIntValue(sizes[dim]);
+  bool insertsEach = numKept && *numKept <= kMostInserted;
   return tensors.loop(lines, tensors.empty(sizes, type.getElementType()),
-                      [&](Scalars &at, ValueRange line, Value kept) { return selection.walk(at, line, kept); });
+                      [&](Scalars &at, ValueRange line, Value kept) {
+                        return insertsEach ? selection.walk(at, line, kept) : selection.sort(at, line, kept);
+                      });
 }
 
 Value lowering::lowerCumulative(TensorBuilder &tensors, graph::CumulativeOp op, ValueRange operands) {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "CollapseLoops.h"
 #include "Kernel.h"
+#include "Lanes.h"
 #include "VectorLoops.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
 #include "partita/lowering/CpuTarget.h"
 #include "partita/lowering/Passes.h"
 
@@ -169,6 +171,38 @@ void lowerCopy(IRRewriter &rewriter, memref::CopyOp copy) {
   rewriter.eraseOp(copy);
 }
 
+/// The buffer that `memref` shows a part of. Buffers of scratch memory are views, too, and do not overlap.
+Value findBuffer(Value memref) {
+  while (auto view = memref.getDefiningOp<ViewLikeOpInterface>()) {
+    if (isa<memref::ViewOp>(view.getOperation()))
+      break;
+    memref = view.getViewSource();
+  }
+  return memref;
+}
+
+/// What fills the memory that a reduction adds to, when nothing else sees it before.
+linalg::FillOp findFill(linalg::GenericOp op) {
+  if (op.getNumReductionLoops() == 0 || op.getNumDpsInits() != 1)
+    return {};
+  Value memory = op.getDpsInits()[0], buffer = findBuffer(memory);
+  for (Operation *before = op->getPrevNode(); before; before = before->getPrevNode()) {
+    auto fill = dyn_cast<linalg::FillOp>(before);
+    if (fill && fill.getOutputs()[0] == memory)
+      return fill;
+    if (isMemoryEffectFree(before))
+      continue;
+    bool isSeen = false;
+    before->walk([&](Operation *inner) {
+      for (Value operand : inner->getOperands())
+        isSeen |= isa<MemRefType>(operand.getType()) && findBuffer(operand) == buffer;
+    });
+    if (isSeen)
+      return {};
+  }
+  return {};
+}
+
 struct LowerToLoopsPass : lowering::impl::LowerToLoopsPassBase<LowerToLoopsPass> {
   using LowerToLoopsPassBase::LowerToLoopsPassBase;
 
@@ -186,8 +220,14 @@ struct LowerToLoopsPass : lowering::impl::LowerToLoopsPassBase<LowerToLoopsPass>
     for (memref::CopyOp copy : copies)
       lowerCopy(rewriter, copy);
     SmallVector<linalg::LinalgOp> ops;
+    llvm::SmallPtrSet<Operation *, 8> forwarded;
     kernel.walk([&](linalg::LinalgOp op) { ops.push_back(op); });
-    for (linalg::LinalgOp op : ops) {
+    // Readers first: a reduction may begin with what its memory is filled with, and the filling is not needed then.
+    for (linalg::LinalgOp op : llvm::reverse(ops)) {
+      if (forwarded.contains(op)) {
+        rewriter.eraseOp(op);
+        continue;
+      }
       rewriter.setInsertionPoint(op);
       auto generic = dyn_cast<linalg::GenericOp>(op.getOperation());
       if (!generic) {
@@ -198,10 +238,15 @@ struct LowerToLoopsPass : lowering::impl::LowerToLoopsPassBase<LowerToLoopsPass>
         }
         generic = *general;
       }
+      linalg::FillOp fill = findFill(generic);
       generic = collapseLoops(rewriter, generic);
-      if (!writeVectorLoops(rewriter, generic, shape))
+      Value start = fill ? fill.getInputs()[0] : Value();
+      if (writeVectorLoops(rewriter, generic, shape, start))
+        forwarded.insert(fill);
+      else
         LoopWriter(rewriter, generic).lower();
     }
+    carryShortFloats(kernel);
   }
 };
 

@@ -166,6 +166,23 @@ def LowerToLoopsPass : Pass<"partita-lower-to-loops", "::mlir::func::FuncOp"> {
                            "::mlir::affine::AffineDialect"];
 }
 
+def ApproximateMathPass : Pass<"partita-approximate-math", "::mlir::func::FuncOp"> {
+  let summary = "functions of f32 become arithmetic";
+  let description = [{
+    On scalars and vectors alike: exp, log, tanh, erf and erfc as polynomials in f32; sin, cos, tan, pow, expm1, log1p,
+    sinh and cosh in f64. docs/numerics.md has the errors. Other functions, and all of f64, stay the C library's.
+
+    ```mlir
+    // before
+    %y = math.exp %x : vector<16xf32>
+    // after: x = n log(2) + r, a polynomial of r, times 2^n
+    ```
+  }];
+  let options = [Option<"cpu", "cpu", "std::string", "\"native\"", "the processor, as for --cpu">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 def LowerRuntimeCallsPass : Pass<"partita-lower-runtime-calls", "::mlir::ModuleOp"> {
   let summary = "extents, offsets, communication and checks become loads from the context and calls of the runtime";
   let description = [{

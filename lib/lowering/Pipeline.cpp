@@ -29,6 +29,7 @@ void lowering::buildBufferPipeline(OpPassManager &passes, StringRef cpu) {
 
 void lowering::buildLLVMPipeline(OpPassManager &passes, StringRef cpu) {
   passes.addNestedPass<func::FuncOp>(createLowerToLoopsPass({cpu.str()}));
+  passes.addNestedPass<func::FuncOp>(createApproximateMathPass({cpu.str()}));
   passes.addPass(createLowerRuntimeCallsPass());
   passes.addPass(createKeepKernelsPass());
   passes.addPass(createOutlineParallelPass());

@@ -26,8 +26,8 @@ using Values = SmallVector<Value>;
 
 class VectorNest {
 public:
-  VectorNest(OpBuilder &builder, linalg::GenericOp op, const LoopChoice &choice)
-      : builder(builder), op(op), location(op.getLoc()), maps(op.getIndexingMapsArray()), choice(choice),
+  VectorNest(OpBuilder &builder, linalg::GenericOp op, const LoopChoice &choice, Value start)
+      : builder(builder), op(op), location(op.getLoc()), maps(op.getIndexingMapsArray()), choice(choice), start(start),
         indices(op.getNumLoops()) {
     for (Range range : cast<linalg::LinalgOp>(op.getOperation()).createLoopRanges(builder, location))
       ends.push_back(range.size);
@@ -86,7 +86,8 @@ private:
         continue;
       }
       for (auto [strip, begin] : llvm::enumerate(begins))
-        strips[strip][number] = readAlong(*input, begin);
+        if (!turned.contains(number))
+          strips[strip][number] = readAlong(*input, begin);
     }
   }
 
@@ -115,7 +116,9 @@ private:
   void writeOuter(unsigned depth) {
     readInputs(depth);
     if (depth == choice.numOuter)
-      return choice.isReduction ? reduceAlong() : writeStrips();
+      return choice.isReduction ? reduceAlong() : writeStrips(builder.getIndexAttr(0));
+    if (choice.across && depth + 1 == choice.numOuter)
+      return writeTiles(depth);
     unsigned loop = choice.order[depth];
     auto nest = scf::ForOp::create(builder, location, constant(0), toValue(ends[loop]), constant(1));
     OpBuilder::InsertionGuard guard(builder);
@@ -124,23 +127,21 @@ private:
     writeOuter(depth + 1);
   }
 
+  OpFoldResult roundDown(OpFoldResult extent, int64_t step) {
+    if (std::optional<int64_t> known = getConstantIntValue(extent))
+      return builder.getIndexAttr(*known / step * step);
+    Value whole = toValue(extent), rest = arith::RemUIOp::create(builder, location, whole, constant(step));
+    return arith::SubIOp::create(builder, location, whole, rest).getResult();
+  }
+
   using GroupBody = llvm::function_ref<Values(ValueRange)>;
 
   /// The whole vector loop: groups of `unroll` vectors, single vectors, and a rest under a mask or of scalars. The body
   /// finds the group in `begins` and `lanes` and turns what was carried to it into what is carried on.
-  Values writeParts(unsigned unroll, Values carried, GroupBody writeGroup) {
-    OpFoldResult done = builder.getIndexAttr(0);
+  Values writeParts(OpFoldResult done, unsigned unroll, Values carried, GroupBody writeGroup) {
     std::optional<int64_t> extent = getConstantIntValue(ends[choice.loop]);
     for (unsigned group : unroll > 1 ? SmallVector<unsigned>{unroll, 1} : SmallVector<unsigned>{1}) {
-      int64_t step = group * choice.lanes;
-      OpFoldResult end;
-      if (extent) {
-        end = builder.getIndexAttr(*extent / step * step);
-      } else {
-        Value whole = toValue(ends[choice.loop]);
-        Value rest = arith::RemUIOp::create(builder, location, whole, constant(step));
-        end = arith::SubIOp::create(builder, location, whole, rest).getResult();
-      }
+      OpFoldResult end = roundDown(ends[choice.loop], group * choice.lanes);
       if (getConstantIntValue(end) && getConstantIntValue(end) == getConstantIntValue(done))
         continue;
       carried = writeLoop(done, end, {choice.lanes, Value()}, group, carried, writeGroup);
@@ -201,12 +202,13 @@ private:
 
   //===-- A parallel loop along the vectors -----------------------------------------------------------------------===//
 
-  void writeStrips() {
+  /// The vector loop from `from` on.
+  void writeStrips(OpFoldResult from) {
     std::optional<int64_t> extent = getConstantIntValue(ends[choice.loop]);
     bool isWide = !extent || *extent >= kAccumulators * choice.lanes;
     if (!hasReductions())
       hoistSteady();
-    writeParts(hasReductions() && isWide ? kAccumulators : 1, {}, [&](ValueRange) {
+    writeParts(from, hasReductions() && isWide ? kAccumulators : 1, {}, [&](ValueRange) {
       readInputs(choice.numOuter + 1);
       SmallVector<Values> places;
       Values accumulators = readOutputs(places);
@@ -225,7 +227,12 @@ private:
         places.push_back(evaluate(maps[number], begin));
         bool isRead = hasReductions() || !body().getArgument(number).use_empty();
         LaneMemory memory{builder, location, lanes};
-        accumulators.push_back(isRead ? memory.load(output.get(), places.back()) : Value());
+        Value before;
+        if (isRead && start)
+          before = lanes.count == 1 ? start : spreadScalar(builder, location, start, lanes.count);
+        else if (isRead)
+          before = memory.load(output.get(), places.back());
+        accumulators.push_back(before);
       }
     return accumulators;
   }
@@ -308,19 +315,81 @@ private:
     return results;
   }
 
+  //===-- Tiles that are turned -----------------------------------------------------------------------------------===//
+
+  void writeFor(OpFoldResult from, OpFoldResult to, int64_t step, llvm::function_ref<void(Value)> writeBody) {
+    if (getConstantIntValue(from) && getConstantIntValue(from) == getConstantIntValue(to))
+      return;
+    auto nest = scf::ForOp::create(builder, location, toValue(from), toValue(to), constant(step));
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(nest.getBody());
+    writeBody(nest.getInductionVar());
+  }
+
+  /// Tiles of as many rows as a vector has lanes; then what is left of these rows, and the rows that are left.
+  void writeTiles(unsigned depth) {
+    unsigned across = *choice.across;
+    OpFoldResult zero = builder.getIndexAttr(0);
+    OpFoldResult rows = roundDown(ends[across], choice.lanes), columns = roundDown(ends[choice.loop], choice.lanes);
+    auto writeRow = [&](Value row, OpFoldResult from) {
+      indices[across] = row;
+      readInputs(depth + 1);
+      writeStrips(from);
+    };
+    writeFor(zero, rows, choice.lanes, [&](Value row) {
+      writeFor(zero, columns, choice.lanes, [&](Value column) { writeTile(depth, row, column); });
+      if (getConstantIntValue(columns) && getConstantIntValue(columns) == getConstantIntValue(ends[choice.loop]))
+        return;
+      Value end = arith::AddIOp::create(builder, location, row, constant(choice.lanes));
+      writeFor(row, end, 1, [&](Value single) { writeRow(single, columns); });
+    });
+    writeFor(rows, ends[across], 1, [&](Value row) { writeRow(row, zero); });
+  }
+
+  void writeTile(unsigned depth, Value row, Value column) {
+    hoisted.reset();
+    indices[*choice.across] = row;
+    openGroup({choice.lanes, Value()}, {column});
+    for (OpOperand *input : op.getDpsInputOperands()) {
+      auto memref = dyn_cast<MemRefType>(input->get().getType());
+      unsigned number = input->getOperandNumber();
+      if (!memref || body().getArgument(number).use_empty() ||
+          classifyAccess(memref, maps[number], choice.loop) != AccessKind::strided)
+        continue;
+      Values vectors;
+      for (int64_t lane = 0; lane < choice.lanes; ++lane) {
+        Value along = arith::AddIOp::create(builder, location, column, constant(lane));
+        vectors.push_back(LaneMemory{builder, location, lanes}.load(input->get(), evaluate(maps[number], along)));
+      }
+      turned[number] = turnVectors(builder, location, vectors);
+    }
+    for (int64_t lane = 0; lane < choice.lanes; ++lane) {
+      indices[*choice.across] = arith::AddIOp::create(builder, location, row, constant(lane));
+      openGroup({choice.lanes, Value()}, {column});
+      readInputs(depth + 1);
+      for (auto &[number, vectors] : turned)
+        strips[0][number] = LaneValue::varying(vectors[lane]);
+      readInputs(depth + 2);
+      SmallVector<Values> places;
+      Values before = readOutputs(places);
+      writeOutputs(cloneBody(before), places);
+    }
+    turned.clear();
+  }
+
   //===-- A reduction along the vectors ---------------------------------------------------------------------------===//
 
   /// Accumulators: some vectors, then one scalar, which begins as the output's element.
   void reduceAlong() {
     OpOperand &output = op.getDpsInitsMutable()[0];
     Values place = evaluate(maps[output.getOperandNumber()], Value());
-    Value start = memref::LoadOp::create(builder, location, output.get(), place);
-    auto type = VectorType::get({choice.lanes}, start.getType());
+    Value first = start ? start : memref::LoadOp::create(builder, location, output.get(), place).getResult();
+    auto type = VectorType::get({choice.lanes}, first.getType());
     std::optional<int64_t> extent = getConstantIntValue(ends[choice.loop]);
     unsigned vectors = !extent || *extent >= kAccumulators * choice.lanes ? kAccumulators : 1;
-    auto neutral = DenseElementsAttr::get(type, makeNeutral(choice.combiner, start.getType()));
+    auto neutral = DenseElementsAttr::get(type, makeNeutral(choice.combiner, first.getType()));
     Values accumulators(vectors, arith::ConstantOp::create(builder, location, neutral));
-    accumulators.push_back(start);
+    accumulators.push_back(first);
     accumulators = reduceOuter(choice.numOuter, accumulators);
     for (unsigned distance = vectors / 2; distance > 0; distance /= 2)
       for (unsigned i = 0; i < distance; ++i)
@@ -342,7 +411,7 @@ private:
   Values reduceOuter(unsigned depth, const Values &accumulators) {
     unsigned loop = choice.order[depth];
     if (loop == choice.loop)
-      return writeParts(accumulators.size() - 1, accumulators,
+      return writeParts(builder.getIndexAttr(0), accumulators.size() - 1, accumulators,
                         [&](ValueRange carried) { return accumulate(depth + 1, carried); });
     auto nest = scf::ForOp::create(builder, location, constant(0), toValue(ends[loop]), constant(1), accumulators);
     OpBuilder::InsertionGuard guard(builder);
@@ -371,23 +440,25 @@ private:
   Location location;
   SmallVector<AffineMap> maps;
   const LoopChoice &choice;
+  Value start; ///< Of all reductions, where it is known.
   SmallVector<OpFoldResult> ends;
   Values indices;
   llvm::MapVector<unsigned, LaneValue> steady;              ///< Operands that are the same on all lanes, by number.
   Lanes lanes;                                              ///< Of the group that is being written, with
   Values begins;                                            ///< the first iteration of each of its vectors, and
   SmallVector<llvm::MapVector<unsigned, LaneValue>> strips; ///< the operands of each.
+  llvm::MapVector<unsigned, Values> turned;                 ///< Operands of all rows of a tile.
   std::optional<LaneWriter> hoisted;
   bool isRefused = false;
 };
 
 } // namespace
 
-bool lowering::writeVectorLoops(IRRewriter &rewriter, linalg::GenericOp op, VectorShape shape) {
+bool lowering::writeVectorLoops(IRRewriter &rewriter, linalg::GenericOp op, VectorShape shape, Value start) {
   for (const LoopChoice &choice : rankLoops(op, shape)) {
     Operation *before = op->getPrevNode();
     rewriter.setInsertionPoint(op);
-    if (succeeded(VectorNest(rewriter, op, choice).write())) {
+    if (succeeded(VectorNest(rewriter, op, choice, start).write())) {
       rewriter.eraseOp(op);
       return true;
     }

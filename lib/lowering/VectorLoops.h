@@ -16,8 +16,10 @@ struct VectorShape {
   int64_t narrowestMasked = 0; ///< Bits of the narrowest elements that are read and written under a mask; 0: none are.
 };
 
-/// Replaces `op` by vector loops if that is possible.
-bool writeVectorLoops(mlir::IRRewriter &rewriter, mlir::linalg::GenericOp op, VectorShape shape);
+/// Replaces `op` by vector loops if that is possible. `start`: what a reduction begins with, if not with what its
+/// result's memory holds.
+bool writeVectorLoops(mlir::IRRewriter &rewriter, mlir::linalg::GenericOp op, VectorShape shape,
+                      mlir::Value start = {});
 
 /// The op that combines the accumulator of a reduction with the next term, if terms may come in any order.
 mlir::Operation *findCombiner(mlir::linalg::GenericOp op);

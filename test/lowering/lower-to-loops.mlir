@@ -4,6 +4,7 @@
 #x = affine_map<(d0, d1) -> (d0, d1)>
 #rows = affine_map<(d0, d1) -> (d0)>
 #columns = affine_map<(d0, d1) -> (d1)>
+#transposed = affine_map<(d0, d1) -> (d1, d0)>
 
 // A reduction along contiguous memory has several accumulators, in registers. The rest is read under a mask; without
 // masks it is added to the scalar.
@@ -85,6 +86,56 @@ func.func @lookup(%context: !llvm.ptr, %buffers: !llvm.ptr, %table: memref<10x32
     %column = linalg.index 1 : index
     %element = memref.load %table[%row, %column] : memref<10x32xf32>
     linalg.yield %element : f32
+  }
+  return
+}
+
+// A reduction begins with what its memory is filled with: the filling itself is not needed.
+// CHECK-LABEL: func.func @filled
+// CHECK-NOT: vector.store
+// CHECK: vector.broadcast
+// CHECK: arith.addf
+// CHECK: vector.store
+// CHECK-NOT: vector.store
+// CHECK: return
+func.func @filled(%context: !llvm.ptr, %buffers: !llvm.ptr, %x: memref<40x16xf32>, %y: memref<16xf32>) attributes {partita_collective.kernel = @segment} {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%y : memref<16xf32>)
+  linalg.generic {indexing_maps = [#x, #columns], iterator_types = ["reduction", "parallel"]} ins(%x : memref<40x16xf32>) outs(%y : memref<16xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %s = arith.addf %out, %in : f32
+    linalg.yield %s : f32
+  }
+  return
+}
+
+// Here the filling is seen: it stays.
+// CHECK-LABEL: func.func @seen
+// CHECK: vector.store
+// CHECK: memref.copy
+// CHECK: vector.load %{{.*}} : memref<16xf32>
+// CHECK: return
+func.func @seen(%context: !llvm.ptr, %buffers: !llvm.ptr, %x: memref<40x16xf32>, %y: memref<16xf32>, %z: memref<16xf32>) attributes {partita_collective.kernel = @segment} {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%y : memref<16xf32>)
+  memref.copy %y, %z : memref<16xf32> to memref<16xf32>
+  linalg.generic {indexing_maps = [#x, #columns], iterator_types = ["reduction", "parallel"]} ins(%x : memref<40x16xf32>) outs(%y : memref<16xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %s = arith.addf %out, %in : f32
+    linalg.yield %s : f32
+  }
+  return
+}
+
+// Rows become columns: tiles of as many rows as a vector has lanes are turned in registers.
+// CHECK-LABEL: func.func @turned
+// CHECK-COUNT-16: vector.load %{{.*}} : memref<32x64xf32>, vector<16xf32>
+// CHECK-COUNT-64: vector.shuffle
+// CHECK-COUNT-16: vector.store %{{.*}} : memref<64x32xf32>, vector<16xf32>
+func.func @turned(%context: !llvm.ptr, %buffers: !llvm.ptr, %x: memref<32x64xf32>, %y: memref<64x32xf32>) attributes {partita_collective.kernel = @segment} {
+  linalg.generic {indexing_maps = [#transposed, #x], iterator_types = ["parallel", "parallel"]} ins(%x : memref<32x64xf32>) outs(%y : memref<64x32xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    linalg.yield %in : f32
   }
   return
 }

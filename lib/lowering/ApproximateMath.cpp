@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "Approximations.h"
+#include "Kernel.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "partita/lowering/CpuTarget.h"
+#include "partita/lowering/Passes.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace partita;
+using namespace partita::lowering;
+
+namespace partita::lowering {
+#define GEN_PASS_DEF_APPROXIMATEMATHPASS
+#include "partita/lib/lowering/Passes.h.inc"
+} // namespace partita::lowering
+
+namespace {
+
+/// What stands for one function on values of one type.
+class Replacement {
+public:
+  Replacement(OpBuilder &builder, Operation *op, bool isFused)
+      : builder(builder), op(op), location(op->getLoc()), type(op->getResult(0).getType()), isFused(isFused),
+        narrow(builder, location, type, isFused), wide(builder, location, widen(type), isFused) {}
+
+  /// Null where the function stays as it is.
+  Value write() {
+    Value x = op->getOperand(0);
+    return TypeSwitch<Operation *, Value>(op)
+        .Case([&](math::ExpOp) { return narrow.exp(x); })
+        .Case([&](math::LogOp) { return narrow.log(x); })
+        .Case([&](math::TanhOp) { return narrow.tanh(x); })
+        .Case([&](math::ErfOp) { return narrow.erf(x); })
+        .Case([&](math::ErfcOp) { return narrow.erfc(x); })
+        .Case([&](math::SinOp) { return guardAngle(&WideApproximation::sin); })
+        .Case([&](math::CosOp) { return guardAngle(&WideApproximation::cos); })
+        .Case([&](math::TanOp) { return guardAngle(&WideApproximation::tan); })
+        .Case([&](math::ExpM1Op) { return round(wide.expm1(widened(0))); })
+        .Case([&](math::Log1pOp) { return round(wide.log1p(widened(0))); })
+        .Case([&](math::SinhOp) { return round(wide.sinh(widened(0))); })
+        .Case([&](math::CoshOp) { return round(wide.cosh(widened(0))); })
+        .Case([&](math::PowFOp) { return round(wide.pow(widened(0), widened(1))); })
+        .Default([](Operation *) { return Value(); });
+  }
+
+private:
+  static Type widen(Type type) {
+    Type f64 = Float64Type::get(type.getContext());
+    if (auto vector = dyn_cast<VectorType>(type))
+      return VectorType::get(vector.getShape(), f64);
+    return f64;
+  }
+
+  Value widened(unsigned operand) {
+    return arith::ExtFOp::create(builder, location, widen(type), op->getOperand(operand));
+  }
+  Value round(Value value) { return arith::TruncFOp::create(builder, location, type, value); }
+
+  /// Where an argument is too large, the library's function on all of them.
+  Value guardAngle(Value (WideApproximation::*function)(Value)) {
+    Value limit = narrow.number(WideApproximation::kLargestAngle);
+    Value isLarge = narrow.less(limit, narrow.absolute(op->getOperand(0)));
+    if (isa<VectorType>(type))
+      isLarge = vector::ReductionOp::create(builder, location, vector::CombiningKind::OR, isLarge);
+    auto choice = scf::IfOp::create(builder, location, TypeRange{type}, isLarge, /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(choice.thenBlock());
+    scf::YieldOp::create(builder, location, builder.clone(*op)->getResult(0));
+    builder.setInsertionPointToStart(choice.elseBlock());
+    scf::YieldOp::create(builder, location, round((wide.*function)(widened(0))));
+    return choice.getResult(0);
+  }
+
+  OpBuilder &builder;
+  Operation *op;
+  Location location;
+  Type type;
+  bool isFused;
+  Approximation narrow;
+  WideApproximation wide;
+};
+
+struct ApproximateMathPass : lowering::impl::ApproximateMathPassBase<ApproximateMathPass> {
+  using ApproximateMathPassBase::ApproximateMathPassBase;
+
+  void runOnOperation() override {
+    func::FuncOp kernel = getOperation();
+    if (!isKernel(kernel))
+      return;
+    FailureOr<CpuTarget> target = describeCpu(kernel, cpu);
+    if (failed(target))
+      return signalPassFailure();
+    SmallVector<Operation *> functions;
+    kernel.walk([&](Operation *op) {
+      if (isa<math::MathDialect>(op->getDialect()) && getElementTypeOrSelf(op->getResult(0).getType()).isF32())
+        functions.push_back(op);
+    });
+    for (Operation *op : functions) {
+      OpBuilder builder(op);
+      if (Value value = Replacement(builder, op, target->hasFma).write()) {
+        op->getResult(0).replaceAllUsesWith(value);
+        op->erase();
+      }
+    }
+  }
+};
+
+} // namespace

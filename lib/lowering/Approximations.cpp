@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "Approximations.h"
+#include <cmath>
+#include <limits>
+
+using namespace mlir;
+using namespace partita;
+using namespace partita::lowering;
+
+static constexpr double kInfinity = std::numeric_limits<double>::infinity();
+/// log(2) in two parts; the product of the first with an exponent is exact.
+static constexpr double kLog2High = 0.693359375, kLog2Low = -2.12194440054690583e-4;
+
+/// x = n log(2) + r with |r| <= log(2) / 2: exp(x) = 2^n (1 + r + r^2 q(r)), |error of q r^2| < 2^-28.
+Approximation::Power Approximation::splitExp(Value x) {
+  Rounded n = roundProduct(x, 1.44269504088896340736);
+  Value rest = multiplyAdd(n.number, number(-kLog2High), x);
+  rest = multiplyAdd(n.number, number(-kLog2Low), rest);
+  Value q = polynomial(rest, {0.50000001010965011, 0.1666651289333332, 0.041666186993612378, 0.0083695980370638517,
+                              0.0013951733324854624});
+  Value more = multiplyAdd(mul(rest, rest), q, rest);
+  return {add(more, number(1)), n.bits};
+}
+
+Value Approximation::scale(Value fraction, Value exponent) {
+  // In two steps, each of which is a normal number.
+  Value half = bits<arith::ShRSIOp>(exponent, integer(1)), rest = bits<arith::SubIOp>(exponent, half);
+  for (Value part : {half, rest}) {
+    Value biased = bits<arith::AddIOp>(part, integer(127));
+    fraction = mul(fraction, fromBits(bits<arith::ShLIOp>(biased, integer(23))));
+  }
+  return fraction;
+}
+
+Value Approximation::exp(Value x) {
+  Power power = splitExp(clamp(x, -104, 89));
+  return scale(power.fraction, power.exponent);
+}
+
+Value Approximation::expNormal(Value x) {
+  Power power = splitExp(x);
+  return fromBits(bits<arith::AddIOp>(toBits(power.fraction), bits<arith::ShLIOp>(power.exponent, integer(23))));
+}
+
+/// x = 2^k (1 + f) with f around 0: log(x) = k log(2) + f - f^2 / 2 + f^3 p(f), relative error of p < 2^-30.
+Value Approximation::log(Value x) {
+  Value isSubnormal = less(x, number(std::ldexp(1.0, -126)));
+  Value normal = select(isSubnormal, mul(x, number(std::ldexp(1.0, 23))), x);
+  Value pattern = toBits(normal);
+  Value k = bits<arith::ShRSIOp>(bits<arith::SubIOp>(pattern, integer(0x3f3504f3)), integer(23)); // sqrt(1/2)
+  Value mantissa = fromBits(bits<arith::SubIOp>(pattern, bits<arith::ShLIOp>(k, integer(23))));
+  Value exponent = toFloat(bits<arith::AddIOp>(k, select(isSubnormal, integer(-23), integer(0))));
+  Value f = sub(mantissa, number(1)), square = mul(f, f);
+  Value p = polynomial(f, {0.33333310387377299, -0.24999986444758739, 0.20002230699823172, -0.1666926233251509,
+                           0.14218574198352716, -0.12384084834449066, 0.11873394312206119, -0.11791645080383895,
+                           0.06916615756237567});
+  Value more = mul(mul(f, square), p);
+  more = multiplyAdd(exponent, number(kLog2Low), more);
+  more = multiplyAdd(number(-0.5), square, more);
+  Value result = multiplyAdd(exponent, number(kLog2High), add(f, more));
+  result = select(less(x, number(kInfinity)), result, x);
+  result = select(equal(x, number(0)), number(-kInfinity), result);
+  return select(less(x, number(0)), number(std::numeric_limits<double>::quiet_NaN()), result);
+}
+
+/// x + x^3 p(x^2) for small arguments, else 1 - 2 / (exp(2 x) + 1).
+Value Approximation::tanh(Value x) {
+  Value magnitude = absolute(x), square = mul(x, x);
+  Value p = polynomial(square, {-0.33333278315032567, 0.13331328951909874, -0.053729229316400608, 0.020602005391312218,
+                                -0.0056607864678268036});
+  Value small = multiplyAdd(mul(square, p), magnitude, magnitude);
+  Value limited = select(less(number(10), magnitude), number(10), magnitude);
+  Value power = expNormal(add(limited, limited));
+  Value large = sub(number(1), div(number(2), add(power, number(1))));
+  return copySign(select(less(magnitude, number(0.625)), small, large), x);
+}
+
+/// x + x p(x^2) for small arguments, else 1 - exp(-q(x)) with q = -log(erfc).
+Value Approximation::erf(Value x) {
+  Value magnitude = absolute(x);
+  Value p =
+      polynomial(mul(x, x), {0.12837916583413291, -0.37612626463899473, 0.11283591199446969, -0.026854013705493206,
+                             0.0051886130408317464, -0.00080118401560148841, 7.8564673673874014e-5});
+  Value small = multiplyAdd(p, magnitude, magnitude);
+  Value limited = select(less(number(4), magnitude), number(4), magnitude);
+  Value q = polynomial(limited, {0.00033272371104727832, 1.1271223568337581, 0.63809380456414575, 0.10314775893031328,
+                                 -0.021856210231893235, 0.0029518511231127763, -0.0001867743477181227});
+  Value large = sub(number(1), expNormal(negate(q)));
+  return copySign(select(less(magnitude, number(1)), small, large), x);
+}
+
+/// exp(-x^2) h(t) with t = (x - 2.5) / (x + 2.5) and h = exp(x^2) erfc(x) for arguments that are not negative, else
+/// 2 - erfc(-x). The substitution is Shepherd's and Laframboise's (Mathematics of Computation 36, 1981).
+Value Approximation::erfc(Value x) {
+  Value magnitude = absolute(x);
+  magnitude = select(less(number(10.1), magnitude), number(10.1), magnitude);
+  Value t = div(sub(magnitude, number(2.5)), add(magnitude, number(2.5)));
+  Value h = polynomial(t, {0.21080636427337687, -0.37173672948747284, 0.2517131626556058, -0.12503319642281546,
+                           0.039923124143457329, -0.0039922199685994755, -0.0026459682135950198, 0.00086858158347069797,
+                           0.00023656683739844057, -0.00011065307315262467, -3.7465225300169153e-5});
+  // The square in two parts: its rounding would be magnified.
+  Value square = mul(magnitude, magnitude), rest;
+  if (isFused) {
+    rest = multiplyAdd(magnitude, magnitude, negate(square));
+  } else {
+    Value high = fromBits(bits<arith::AndIOp>(toBits(magnitude), integer(~int64_t(0xfff))));
+    Value low = sub(magnitude, high);
+    rest = add(sub(mul(high, high), square), mul(add(high, magnitude), low));
+  }
+  Power power = splitExp(negate(square));
+  Value fraction = mul(power.fraction, h);
+  Value positive = scale(sub(fraction, mul(fraction, rest)), power.exponent);
+  return select(less(x, number(0)), sub(number(2), positive), positive);
+}
