@@ -99,10 +99,15 @@ def Collective_ChannelOp : Collective_Op<"channel", [Symbol]> {
 
 //===-- Communication, value form ---------------------------------------------------------------------------------===//
 
+// A step that moves rows may have counts: the first dims of the input say how many of the rows, its next dim, are there.
+// Only these are sent; the others are zero on both sides.
+
 class Collective_Step<string opMnemonic> : Collective_Op<opMnemonic, [Pure]> {
-  let arguments = (ins StrAttr:$name, AnyRankedTensor:$input, StrArrayAttr:$axes);
+  let arguments = (ins StrAttr:$name, AnyRankedTensor:$input, Optional<AnyRankedTensor>:$counts, StrArrayAttr:$axes);
   let results = (outs AnyRankedTensor:$result);
-  let assemblyFormat = "$name $input `over` $axes attr-dict `:` type($input) `to` type($result)";
+  let assemblyFormat = [{
+    $name $input (`counts` $counts^ `:` type($counts))? `over` $axes attr-dict `:` type($input) `to` type($result)
+  }];
 }
 
 def Collective_AllReduceOp : Collective_Step<"all_reduce"> {
@@ -156,21 +161,24 @@ def Collective_StartOp : Collective_Op<"start"> {
     (kind, groups, boxes) is the table row `id`, described by the two part types.
   }];
   let arguments = (ins I64Attr:$id, StrAttr:$kind, StrAttr:$name, StrArrayAttr:$axes, TypeAttr:$sourceType,
-                       TypeAttr:$destinationType, AnyShaped:$source, AnyShaped:$destination);
+                       TypeAttr:$destinationType, AnyShaped:$source, AnyShaped:$destination,
+                       Optional<AnyShaped>:$counts);
   let results = (outs Collective_TokenType:$token);
   let assemblyFormat = [{
-    $id $kind $name `(` $source `:` type($source) `)` `into` `(` $destination `:` type($destination) `)` `over` $axes
-    `part` $sourceType `to` $destinationType attr-dict
+    $id $kind $name `(` $source `:` type($source) `)` `into` `(` $destination `:` type($destination) `)`
+    (`counts` `(` $counts^ `:` type($counts) `)`)? `over` $axes `part` $sourceType `to` $destinationType attr-dict
   }];
 }
 
 def Collective_WaitOp : Collective_Op<"wait"> {
   let summary = "waits for a started communication; the result is the destination, now written";
   let description = [{Source and destination are operands too, so that neither is reused while in flight.}];
-  let arguments = (ins I64Attr:$id, Collective_TokenType:$token, AnyShaped:$source, AnyShaped:$destination);
+  let arguments = (ins I64Attr:$id, Collective_TokenType:$token, AnyShaped:$source, AnyShaped:$destination,
+                       Optional<AnyShaped>:$counts);
   let results = (outs Variadic<AnyRankedTensor>:$result);
   let assemblyFormat = [{
-    $id $token `(` $source `:` type($source) `)` `into` `(` $destination `:` type($destination) `)` attr-dict
+    $id $token `(` $source `:` type($source) `)` `into` `(` $destination `:` type($destination) `)`
+    (`counts` `(` $counts^ `:` type($counts) `)`)? attr-dict
     (`to` type($result)^)?
   }];
 }

@@ -70,6 +70,24 @@ static Change compare(PlacementAttr from, PlacementAttr to) {
   return change;
 }
 
+/// Rule STEP-4: counts are si64 and lie as the first dims of the input do; only steps that move rows have them.
+static LogicalResult verifyCounts(Operation *op, PartAttr input) {
+  if (op->getNumOperands() < 2)
+    return success();
+  PartAttr counts = plan::getPart(op->getOperand(1).getType());
+  if (!isa<AllGatherOp, AllToAllOp, ExchangeOp>(op))
+    return op->emitOpError("STEP-4: only a step that moves rows has counts");
+  if (!counts || !counts.getGlobal().getElementType().isSignedInteger(64) ||
+      counts.getGlobal().getRank() >= input.getGlobal().getRank())
+    return op->emitOpError("STEP-4: counts are a part of an si64 value of fewer dims than the input");
+  size_t rank = counts.getGlobal().getRank();
+  if (counts.getGlobal().getShape() != input.getGlobal().getShape().take_front(rank) ||
+      counts.getPlacement().getDims() != input.getPlacement().getDims().take_front(rank))
+    return op->emitOpError() << "STEP-4: counts are placed " << counts.getPlacement() << ", the input "
+                             << input.getPlacement();
+  return success();
+}
+
 /// Rule STEP-1: operand and result are parts of one whole value. Rule STEP-2: `axes` are the axes that change.
 static FailureOr<Change> verifyStep(Operation *op, Value input, Value result, ArrayAttr axes) {
   PartAttr from = plan::getPart(input.getType()), to = plan::getPart(result.getType());
@@ -77,6 +95,8 @@ static FailureOr<Change> verifyStep(Operation *op, Value input, Value result, Ar
     return op->emitOpError("STEP-1: operand and result carry parts");
   if (from.getGlobal() != to.getGlobal())
     return op->emitOpError() << "STEP-1: operand is a part of " << from.getGlobal() << ", result of " << to.getGlobal();
+  if (failed(verifyCounts(op, from)))
+    return failure();
   Change change = compare(from.getPlacement(), to.getPlacement());
   std::set<std::string> changed, listed;
   for (bool removed : {true, false})

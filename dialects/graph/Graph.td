@@ -335,5 +335,6 @@ def Graph_RotaryOp : Graph_Composite<"rotary"> {
 // Further families, in files of their own.
 include "partita/dialects/graph/Pooling.td"
 include "partita/dialects/graph/Recurrent.td"
+include "partita/dialects/graph/Experts.td"
 
 #endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Ops along one dim by position: gather, gather_along, scatter_along, top_k, cumulative.
+// Ops along one dim by position: gather, gather_along, scatter_along. Those that order or accumulate: Ordering.cpp.
 #include "partita/dialects/graph/Support.h"
-#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace partita;
@@ -23,19 +22,6 @@ static LogicalResult verifyIndexDims(Operation *op, RankedTensorType indices, Ar
       return op->emitOpError() << "GRAPH-1: dim " << index << " of the indices differs from dim " << dim << " of "
                                << spread;
   }
-  return success();
-}
-
-/// Equal in rank, and in extents but along `axis`.
-static LogicalResult verifyAlikeBut(Operation *op, RankedTensorType type, RankedTensorType like, int64_t axis,
-                                    StringRef what) {
-  if (type.getRank() != like.getRank())
-    return op->emitOpError() << "GRAPH-1: " << what << " has rank " << type.getRank() << ", expected "
-                             << like.getRank();
-  for (int64_t dim = 0; dim < type.getRank(); ++dim)
-    if (dim != axis && !mayBeEqual(type, dim, like, dim))
-      return op->emitOpError() << "GRAPH-1: " << what << " is " << type << ", which differs from " << like << " in dim "
-                               << dim;
   return success();
 }
 
@@ -186,63 +172,3 @@ Work ScatterAlongOp::getWork(ArrayRef<int64_t> extents) {
     others *= static_cast<int64_t>(loop) == static_cast<int64_t>(getAxis()) ? 1.0 : static_cast<double>(extents[loop]);
   return {others * static_cast<double>(extents[getAxis()] + extents.back()), WorkKind::movement};
 }
-
-//===-- top_k -----------------------------------------------------------------------------------------------------===//
-
-LogicalResult TopKOp::verify() {
-  auto input = tensorType(getInput()), result = tensorType(getResult());
-  if (failed(verifyDim(*this, getDim(), input.getRank())) ||
-      failed(verifyAlikeBut(*this, result, input, getDim(), "the result")))
-    return failure();
-  std::optional<DimSize> whole = getDimSize(input, getDim()), part = getDimSize(result, getDim());
-  if (!whole || !part || *whole == *part)
-    return success();
-  std::optional<int64_t> least = whole->minimum(), most = part->maximum();
-  if (!least || !most || *most > *least)
-    return emitOpError() << "GRAPH-8: more elements are wanted than dim " << getDim() << " of " << input << " has";
-  return success();
-}
-
-/// All loops but the one along `dim`, which neither operand nor result may split.
-static LoopNest alongLoopNest(RankedTensorType input, int64_t dim, const std::string &reason) {
-  LoopNest nest = dimwiseLoopNest(input, [&](int64_t other) { return other == dim ? reason : std::string(); });
-  SmallVector<int> loops;
-  for (int64_t other = 0; other < input.getRank(); ++other)
-    loops.push_back(other == dim ? -1 : other);
-  nest.operands = {indexByLoops(loops)};
-  nest.results = {indexByLoops(loops)};
-  return nest;
-}
-
-LoopNest TopKOp::getLoopNest() {
-  return alongLoopNest(tensorType(getInput()), getDim(), "elements are ordered along this dim");
-}
-
-/// Each element is compared with the worst kept so far, and with about log2(k) more when it is kept.
-Work TopKOp::getWork(ArrayRef<int64_t> extents) {
-  int64_t kept = std::max<int64_t>(2, getDimBound(tensorType(getResult()), getDim()));
-  return {product(extents) * llvm::Log2_64_Ceil(kept), WorkKind::vector};
-}
-
-//===-- cumulative ------------------------------------------------------------------------------------------------===//
-
-LogicalResult CumulativeOp::verify() {
-  auto input = tensorType(getInput()), result = tensorType(getResult());
-  if (failed(verifyDim(*this, getDim(), input.getRank())) ||
-      failed(verifySameShape(*this, input, result, "the operand")) || failed(verifyComputes(*this, input)))
-    return failure();
-  bool isLogical = getKind() == ReduceKind::logical_and || getKind() == ReduceKind::logical_or;
-  if (isLogical != input.getElementType().isInteger(1))
-    return emitOpError() << "GRAPH-7: " << stringifyReduceKind(getKind()) << " is not defined for "
-                         << input.getElementType();
-  return verifySameElement(*this, input, result);
-}
-
-LoopNest CumulativeOp::getLoopNest() {
-  LoopNest nest = alongLoopNest(tensorType(getInput()), getDim(), "each element needs all before it along this dim");
-  if (getKind() == ReduceKind::sum)
-    nest.linearOperands = {{0}};
-  return nest;
-}
-
-Work CumulativeOp::getWork(ArrayRef<int64_t> extents) { return {product(extents), WorkKind::vector}; }

@@ -49,12 +49,12 @@ def Graph_ScatterAlongOp : Graph_Op<"scatter_along"> {
   }];
 }
 
-def Graph_TopKOp : Graph_Op<"top_k"> {
+def Graph_TopKOp : Graph_Composite<"top_k"> {
   let summary = "places of the largest (or smallest) elements along `dim`, best first";
   let description = [{
     As many as the result's extent along `dim`; with the operand's extent it sorts. Of equal elements the one at the
     lower place comes first. NaN counts as larger than all numbers. The elements themselves are
-    `gather_along(input, result)`.
+    `gather_along(input, result)`. Along `dim` it is split in blocks: the best of each, then the best of those.
   }];
   let arguments = (ins StrAttr:$name, Graph_NumberTensor:$input, I64Attr:$dim, BoolAttr:$largest);
   let results = (outs Graph_IntegerTensor:$result);
@@ -63,11 +63,11 @@ def Graph_TopKOp : Graph_Op<"top_k"> {
   }];
 }
 
-def Graph_CumulativeOp : Graph_Op<"cumulative"> {
+def Graph_CumulativeOp : Graph_Composite<"cumulative"> {
   let summary = "running totals along `dim`: result[i] reduces input[0..i]";
   let description = [{
     `exclusive`: input[0..i-1] (the first is what reducing nothing gives). `reverse`: from the end. 16-bit floats are
-    accumulated in f32.
+    accumulated in f32. Along `dim` it is split in blocks: totals in each, after those of the blocks before it.
   }];
   let arguments = (ins StrAttr:$name, Graph_ReduceKind:$kind, Graph_Tensor:$input, I64Attr:$dim, BoolAttr:$exclusive,
                        BoolAttr:$reverse);

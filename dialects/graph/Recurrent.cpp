@@ -77,19 +77,30 @@ LogicalResult RecurrentOp::verify() {
   return verifyAttributes(*this);
 }
 
+/// More steps than this would be too many ops.
+static constexpr int64_t kMostSteps = 64;
+
+bool RecurrentOp::canBeWrittenOut() {
+  auto type = tensorType(getGates());
+  return !type.isDynamicDim(0) && !type.isDynamicDim(1) && type.getDimSize(0) > 0 && type.getDimSize(0) <= kMostSteps;
+}
+
 // Loops: time, direction, batch, state, gate, unit, unit before, peephole.
 LoopNest RecurrentOp::getLoopNest() {
   auto gates = tensorType(getGates());
   const char *step = "each step needs the states of the step before";
-  const char *unit = "the gates of each unit need the states of all units";
+  int64_t units = getDimBound(gates, 4);
+  std::string tooLong =
+      "the states of all units meet at each step, and a cell is written out step by step for at most " +
+      std::to_string(kMostSteps) + " steps, known at compile time";
   LoopNest nest;
   nest.loops = {Loop::whole(getDimBound(gates, 0), "time", step, gates.isDynamicDim(0)),
                 Loop::parallel(getDimBound(gates, 1), "direction"),
                 Loop::parallel(getDimBound(gates, 2), "batch", gates.isDynamicDim(2)),
                 Loop::whole(getNumStates(), "state", "the states of a unit depend on each other"),
                 Loop::whole(getNumGates(), "gate", "the gates of a unit meet in its state"),
-                Loop::whole(getDimBound(gates, 4), "unit", unit),
-                Loop::whole(getDimBound(gates, 4), "unit_before", unit)};
+                canBeWrittenOut() ? Loop::expand(units, "unit") : Loop::whole(units, "unit", tooLong),
+                Loop::whole(units, "unit_before", "the gates of each unit need the states of all units")};
   nest.operands = {indexByLoops({0, 1, 2, 4, 5}), indexByLoops({1, 4, 5, 6}), indexByLoops({3, 1, 2, 5})};
   if (getBias())
     nest.operands.push_back(indexByLoops({1, 5}));

@@ -35,7 +35,8 @@ def Graph_RecurrentOp : Graph_Op<"recurrent", [AttrSizedOperandSegments,
     Arguments of functions are cut to [-clip, clip] where clip is not 0. Directions of D: one, or forward and reverse
     for `both`; a reverse one begins at the last step. From step lengths[n] on, sequence n keeps its state. Sources:
     Hochreiter and Schmidhuber 1997; Gers and Schmidhuber 2000 (peepholes); Cho et al., arXiv 1406.1078; the forms are
-    those of ONNX's RNN, GRU and LSTM.
+    those of ONNX's RNN, GRU and LSTM. Split by units, a cell is written out step by step, and the states are gathered
+    at each; more than 64 steps are not.
   }];
   let arguments = (ins StrAttr:$name, Graph_CellKind:$kind, Graph_FloatTensor:$gates, Graph_FloatTensor:$weights,
                        Graph_FloatTensor:$initial, Optional<Graph_FloatTensor>:$bias,
@@ -55,6 +56,8 @@ def Graph_RecurrentOp : Graph_Op<"recurrent", [AttrSizedOperandSegments,
     int64_t getNumStates();
     int64_t getNumFunctions();
     CellFunction getFunction(unsigned index);
+    /// Whether its steps can be spelled one by one: a known number of them, that is not too large.
+    bool canBeWrittenOut();
   }];
 }
 

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// recurrent spelled in small ops, step by step. Written out this way a cell splits by hidden units, too: the products
-// of a step are contractions, and the states before it are gathered.
+// recurrent spelled in small ops, step by step. Written out this way a cell splits by hidden units, too: each rank has
+// the gates of its units, whose products read the states of all units: these are gathered at each step.
 #include "partita/dialects/graph/SmallOps.h"
 
 using namespace mlir;
 using namespace partita;
 using namespace partita::graph;
-
-/// More steps than this would be too many ops.
-static constexpr int64_t kMostSteps = 64;
 
 namespace {
 
@@ -75,8 +72,8 @@ private:
   }
 
   Value recurrent(StringRef suffix, Value state, int64_t gate) {
-    return ContractionOp::create(small.builder, small.location, rowType(), small.part(named(suffix)), state,
-                                 weights[gate], small.builder.getStringAttr("nk,hk->nh"));
+    return small.crossing(ContractionOp::create(small.builder, small.location, rowType(), small.part(named(suffix)),
+                                                state, weights[gate], small.builder.getStringAttr("nk,hk->nh")));
   }
 
   /// A vector [H] of `extra` at `place`, for every sequence.
@@ -221,8 +218,7 @@ SmallVector<Value> Steps::runLstm(int64_t time) {
 SmallVector<Value> RecurrentOp::decompose(OpBuilder &builder) {
   auto type = tensorType(getGates());
   int64_t steps = type.getDimSize(0), directions = type.getDimSize(1);
-  // What is too long to be written out, or of unknown length, stays as it is.
-  if (ShapedType::isDynamic(steps) || steps == 0 || steps > kMostSteps || ShapedType::isDynamic(directions))
+  if (!canBeWrittenOut())
     return {getResult()};
   SmallOps small(builder, *this);
   DimSize batch = *getDimSize(type, 2), units(type.getDimSize(4)), one(1);

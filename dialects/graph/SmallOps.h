@@ -88,6 +88,23 @@ public:
     return broadcast(suffix, constant, like, {});
   }
 
+  /// The integer `value`, repeated to the type of `like`.
+  mlir::Value number(llvm::StringRef suffix, int64_t value, mlir::RankedTensorType like) {
+    auto scalar = mlir::RankedTensorType::get({}, like.getElementType());
+    llvm::APInt number(like.getElementTypeBitWidth(), static_cast<uint64_t>(value), /*isSigned=*/true,
+                       /*implicitTrunc=*/true);
+    mlir::Value constant =
+        ConstantOp::create(builder, location, scalar, part((suffix + "/value").str()),
+                           llvm::cast<mlir::ElementsAttr>(mlir::DenseElementsAttr::get(scalar, number)));
+    return broadcast(suffix, constant, like, {});
+  }
+
+  /// Its op reads across parts (Interfaces.td).
+  mlir::Value crossing(mlir::Value x) {
+    x.getDefiningOp()->setAttr(kCrossesAttr, builder.getUnitAttr());
+    return x;
+  }
+
   mlir::OpBuilder &builder;
   mlir::Location location;
   std::string name;

@@ -21,6 +21,18 @@ LogicalResult verifySameShape(Operation *op, RankedTensorType type, RankedTensor
   return success();
 }
 
+LogicalResult verifyAlikeBut(Operation *op, RankedTensorType type, RankedTensorType like, int64_t axis,
+                             StringRef what) {
+  if (type.getRank() != like.getRank())
+    return op->emitOpError() << "GRAPH-1: " << what << " has rank " << type.getRank() << ", expected "
+                             << like.getRank();
+  for (int64_t dim = 0; dim < type.getRank(); ++dim)
+    if (dim != axis && !mayBeEqual(type, dim, like, dim))
+      return op->emitOpError() << "GRAPH-1: " << what << " is " << type << ", which differs from " << like << " in dim "
+                               << dim;
+  return success();
+}
+
 LogicalResult verifySameElement(Operation *op, RankedTensorType a, RankedTensorType b) {
   if (a.getElementType() != b.getElementType())
     return op->emitOpError() << "GRAPH-2: element types " << a.getElementType() << " and " << b.getElementType()

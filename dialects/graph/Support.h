@@ -15,6 +15,10 @@ bool mayBeEqual(mlir::RankedTensorType a, int64_t dimOfA, mlir::RankedTensorType
 mlir::LogicalResult verifySameShape(mlir::Operation *op, mlir::RankedTensorType type, mlir::RankedTensorType like,
                                     llvm::StringRef what);
 
+/// Rule GRAPH-1: equal in rank, and in extents but along `axis`.
+mlir::LogicalResult verifyAlikeBut(mlir::Operation *op, mlir::RankedTensorType type, mlir::RankedTensorType like,
+                                   int64_t axis, llvm::StringRef what);
+
 /// Rule GRAPH-2: element types are the same.
 mlir::LogicalResult verifySameElement(mlir::Operation *op, mlir::RankedTensorType a, mlir::RankedTensorType b);
 

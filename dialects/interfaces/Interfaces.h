@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Op interfaces of Partita: SplitOpInterface, CostOpInterface, DecomposableOpInterface.
+// Op interfaces of Partita: SplitOpInterface, CostOpInterface, CountedOpInterface, DecomposableOpInterface.
 #ifndef PARTITA_DIALECTS_INTERFACES_INTERFACES_H
 #define PARTITA_DIALECTS_INTERFACES_INTERFACES_H
 

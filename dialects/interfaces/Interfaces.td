@@ -46,11 +46,30 @@ def CostOpInterface : OpInterface<"CostOpInterface"> {
   ];
 }
 
+def CountedOpInterface : OpInterface<"CountedOpInterface"> {
+  let description = [{
+    The op's result has rows of which only the first ones are there, as many as a count says that is known when the
+    program runs. Rows at or behind the count are zero, and need not be sent when the result is moved to other ranks.
+  }];
+  let cppNamespace = "::partita";
+  let methods = [
+    InterfaceMethod<[{
+        The counts, si64: their dims are the first dims of the result; rows are its next dim.
+      }],
+      "::mlir::Value", "getRowCounts">,
+    InterfaceMethod<[{
+        Which share of the rows is expected to be there, in (0, 1].
+      }],
+      "double", "getExpectedShare">
+  ];
+}
+
 def DecomposableOpInterface : OpInterface<"DecomposableOpInterface"> {
   let description = [{
     Composites (softmax, norms, attention) keep their meaning for planner and kernels; this spells them as small ops.
     The same spelling is the expansion by which a composite is split along its loops of kind `expand`: there each of
-    them must be a parallel loop or a reduction of every small op whose values it walks.
+    them must be a parallel loop or a reduction of every small op whose values it walks. A small op with the attribute
+    `partita.crosses` reads its operands from other parts than those that make them: they are gathered or exchanged.
   }];
   let cppNamespace = "::partita";
   let methods = [

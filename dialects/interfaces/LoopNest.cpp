@@ -99,6 +99,10 @@ std::string checkLoopNest(const LoopNest &nest, TypeRange operandTypes, TypeRang
     if (auto problem = checkValue(nest, std::get<0>(pair), std::get<1>(pair), "result " + std::to_string(index));
         !problem.empty())
       return problem;
+  for (auto [parallel, reduced] : nest.jointLoops)
+    if (parallel >= nest.loops.size() || reduced >= nest.loops.size() ||
+        nest.loops[parallel].kind != LoopKind::parallel || nest.loops[reduced].kind != LoopKind::reduction)
+      return "SPLIT-6: joint loops are a parallel loop and a reduction";
   return "";
 }
 

@@ -102,6 +102,10 @@ struct LoopNest {
   /// Sets of operands in which the op is jointly linear: partial(sum) may flow through exactly when the partial
   /// operands are one of these sets. add: {{0,1}}; mul and contraction: {{0},{1}}.
   llvm::SmallVector<llvm::SmallVector<unsigned, 2>, 2> linearOperands;
+  /// Pairs of a parallel loop and a reduction that may be cut over one axis: the parts of what the one walks then meet
+  /// the parts of what the other walks by exchange, so the op is split by its expansion, as along an expand loop.
+  /// Example: tokens and experts on the same ranks.
+  llvm::SmallVector<std::pair<unsigned, unsigned>, 2> jointLoops;
   /// The op only moves elements (reshape, transpose, ...): partial values of any kind flow through, when all
   /// tensor operands are partial alike.
   bool movesElements = false;
@@ -115,7 +119,7 @@ LoopNest elementwiseLoopNest(mlir::RankedTensorType type, unsigned numOperands, 
 
 /// Structural check: loop numbers in range, coefficients positive and decreasing, every dim's expression covers
 /// exactly the dim's extent, windows have as many positions as their loop. Returns an empty string or what is wrong
-/// (rule SPLIT-1..5).
+/// (rule SPLIT-1..6).
 std::string checkLoopNest(const LoopNest &nest, mlir::TypeRange operandTypes, mlir::TypeRange resultTypes);
 
 } // namespace partita

@@ -18,6 +18,9 @@ inline constexpr llvm::StringLiteral kNameAttr = "partita.name";
 inline constexpr llvm::StringLiteral kRoleAttr = "partita.role";
 inline constexpr llvm::StringLiteral kSourceAttr = "partita.source";
 inline constexpr llvm::StringLiteral kMaximumAttr = "partita.maximum";
+/// On a small op of an expansion: it reads across parts. Its loops are not those that made its operands, and what it
+/// reads is brought to it.
+inline constexpr llvm::StringLiteral kCrossesAttr = "partita.crosses";
 inline constexpr llvm::StringLiteral kPhaseAttr = "partita.phase";
 inline constexpr llvm::StringLiteral kRoleInput = "input";
 inline constexpr llvm::StringLiteral kRoleParameter = "parameter";

@@ -20,6 +20,7 @@ static OpTable makeOpTable() {
   addFusedMatrixOps(table);
   addFusedNormOps(table);
   addFusedQuantizedOps(table);
+  addExpertOps(table);
   addGeneratorOps(table);
   addGroupedAttentionOps(table);
   addLossOps(table);

@@ -34,6 +34,7 @@ void addFusedAttentionOps(OpTable &table);
 void addFusedMatrixOps(OpTable &table);
 void addFusedNormOps(OpTable &table);
 void addFusedQuantizedOps(OpTable &table);
+void addExpertOps(OpTable &table);
 void addGeneratorOps(OpTable &table);
 void addGroupedAttentionOps(OpTable &table);
 void addLossOps(OpTable &table);

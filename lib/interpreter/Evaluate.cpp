@@ -107,6 +107,8 @@ static Outcome dispatch(Operation *op, const Call &call) {
       .Case([&](graph::WindowReduceOp typed) { return evaluateWindowReduce(typed, call); })
       .Case([&](graph::WindowArgmaxOp typed) { return evaluateWindowArgmax(typed, call); })
       .Case([&](graph::RecurrentOp typed) { return evaluateRecurrent(typed, call); })
+      .Case([&](graph::ExpertsOp typed) { return evaluateExperts(typed, call); })
+      .Case([&](graph::CountedOp typed) { return evaluateCounted(typed, call); })
       .Case([&](graph::SoftmaxOp typed) { return evaluateSoftmax(typed, call); })
       .Case([&](graph::LayerNormOp typed) { return evaluateLayerNorm(typed, call); })
       .Case([&](graph::RmsNormOp typed) { return evaluateRmsNorm(typed, call); })

@@ -68,6 +68,9 @@ Outcome evaluateWindowReduce(graph::WindowReduceOp op, const Call &call);
 Outcome evaluateWindowArgmax(graph::WindowArgmaxOp op, const Call &call);
 // Recurrent.cpp
 Outcome evaluateRecurrent(graph::RecurrentOp op, const Call &call);
+// Experts.cpp
+Outcome evaluateExperts(graph::ExpertsOp op, const Call &call);
+Outcome evaluateCounted(graph::CountedOp op, const Call &call);
 // Normalisation.cpp
 Outcome evaluateSoftmax(graph::SoftmaxOp op, const Call &call);
 Outcome evaluateLayerNorm(graph::LayerNormOp op, const Call &call);

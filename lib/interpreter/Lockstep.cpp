@@ -90,7 +90,8 @@ private:
   LogicalResult runOp(Operation *op, ArrayRef<RankTensors> operands) {
     SmallVector<SmallVector<Tensor>> resultsOfRank(scopes.size());
     if (collective::isStep(op)) {
-      FailureOr<RankTensors> moved = runStep(op, operands.front(), scopes, options.checkReplicas);
+      FailureOr<RankTensors> moved =
+          runStep(op, operands.front(), operands.size() > 1 ? &operands[1] : nullptr, scopes, options.checkReplicas);
       if (failed(moved))
         return failure();
       for (auto [rank, tensor] : llvm::enumerate(*moved))

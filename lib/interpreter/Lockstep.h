@@ -20,9 +20,9 @@ llvm::FailureOr<llvm::SmallVector<RankTensors>> runLockstep(mlir::func::FuncOp f
                                                             llvm::ArrayRef<RankTensors> arguments,
                                                             llvm::ArrayRef<Scope> scopes, const RunOptions &options);
 
-/// A communication op on all ranks, by the definition of its two parts.
-llvm::FailureOr<RankTensors> runStep(mlir::Operation *op, const RankTensors &inputs, llvm::ArrayRef<Scope> scopes,
-                                     bool checkReplicas);
+/// A communication op on all ranks, by the definition of its two parts. `counts`, unless null: how many rows are there.
+llvm::FailureOr<RankTensors> runStep(mlir::Operation *op, const RankTensors &inputs, const RankTensors *counts,
+                                     llvm::ArrayRef<Scope> scopes, bool checkReplicas);
 
 } // namespace partita::interpreter
 

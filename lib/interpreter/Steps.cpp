@@ -124,12 +124,37 @@ static std::optional<plan::PartialKind> findIdentityKind(Operation *op, const Sc
   return std::nullopt;
 }
 
-FailureOr<RankTensors> runStep(Operation *op, const RankTensors &inputs, ArrayRef<Scope> scopes, bool checkReplicas) {
+/// What a counted step does not send is zero: rows at or behind the count.
+static LogicalResult checkRowsBehind(Operation *op, const Scope &scope, const Tensor &input, const Tensor &counts) {
+  std::optional<Box> box = scope.findBox(cast<RankedTensorType>(op->getOperand(0).getType()));
+  size_t row = counts.getRank();
+  if (!box || row >= box->extent.size() || input.getShape().take_front(row) != counts.getShape())
+    return op->emitOpError("E-SPMD-TYPE: the counts do not fit what is moved");
+  int64_t rows = box->extent[row], rowBytes = input.getElementBytes();
+  for (size_t dim = row + 1; dim < box->extent.size(); ++dim)
+    rowBytes *= box->extent[dim];
+  std::vector<double> numbers = counts.toDoubles();
+  for (int64_t place = 0; place < counts.getNumElements(); ++place)
+    for (int64_t index = 0; index < rows; ++index) {
+      const auto *bytes = reinterpret_cast<const char *>(input.getBytes()) + (place * rows + index) * rowBytes;
+      bool isThere = static_cast<double>(box->offset[row] + index) < numbers[place];
+      if (!isThere && !std::all_of(bytes, bytes + rowBytes, [](char byte) { return byte == 0; }))
+        return op->emitOpError("E-SPMD-TYPE: a row that is not sent is not zero");
+    }
+  return success();
+}
+
+FailureOr<RankTensors> runStep(Operation *op, const RankTensors &inputs, const RankTensors *counts,
+                               ArrayRef<Scope> scopes, bool checkReplicas) {
   auto axes = op->getAttrOfType<ArrayAttr>("axes");
   auto from = cast<RankedTensorType>(op->getOperand(0).getType()),
        to = cast<RankedTensorType>(op->getResult(0).getType());
   if (!axes || !plan::getPart(from) || !plan::getPart(to) || !scopes.front().getMesh())
     return op->emitOpError("E-SPMD-TYPE: communicates outside of a stage");
+  if (counts)
+    for (auto [scope, input, numbers] : llvm::zip(scopes, inputs, *counts))
+      if (failed(checkRowsBehind(op, scope, input, numbers)))
+        return failure();
   RankTensors results;
   for (auto [scope, input] : llvm::zip(scopes, inputs)) {
     std::optional<Box> box = scope.findBox(to);

@@ -17,6 +17,11 @@ namespace {
 
 constexpr unsigned kStartDestination = 1, kWaitDestination = 2;
 
+FailureOr<Value> getOptionalBuffer(RewriterBase &rewriter, Value value, const BufferizationOptions &options,
+                                   BufferizationState &state) {
+  return value ? getBuffer(rewriter, value, options, state) : FailureOr<Value>(Value());
+}
+
 struct StartModel : BufferizableOpInterface::ExternalModel<StartModel, collective::StartOp> {
   bool bufferizesToMemoryRead(Operation *, OpOperand &operand, const AnalysisState &) const {
     return operand.getOperandNumber() != kStartDestination;
@@ -32,11 +37,12 @@ struct StartModel : BufferizableOpInterface::ExternalModel<StartModel, collectiv
     auto start = cast<collective::StartOp>(op);
     FailureOr<Value> source = getBuffer(rewriter, start.getSource(), options, state);
     FailureOr<Value> destination = getBuffer(rewriter, start.getDestination(), options, state);
-    if (failed(source) || failed(destination))
+    FailureOr<Value> counts = getOptionalBuffer(rewriter, start.getCounts(), options, state);
+    if (failed(source) || failed(destination) || failed(counts))
       return failure();
     replaceOpWithNewBufferizedOp<collective::StartOp>(
         rewriter, op, start.getToken().getType(), start.getIdAttr(), start.getKindAttr(), start.getNameAttr(),
-        start.getAxesAttr(), start.getSourceTypeAttr(), start.getDestinationTypeAttr(), *source, *destination);
+        start.getAxesAttr(), start.getSourceTypeAttr(), start.getDestinationTypeAttr(), *source, *destination, *counts);
     return success();
   }
 };
@@ -60,10 +66,11 @@ struct WaitModel : BufferizableOpInterface::ExternalModel<WaitModel, collective:
     auto wait = cast<collective::WaitOp>(op);
     FailureOr<Value> source = getBuffer(rewriter, wait.getSource(), options, state);
     FailureOr<Value> destination = getBuffer(rewriter, wait.getDestination(), options, state);
-    if (failed(source) || failed(destination))
+    FailureOr<Value> counts = getOptionalBuffer(rewriter, wait.getCounts(), options, state);
+    if (failed(source) || failed(destination) || failed(counts))
       return failure();
     collective::WaitOp::create(rewriter, op->getLoc(), TypeRange(), wait.getIdAttr(), wait.getToken(), *source,
-                               *destination);
+                               *destination, *counts);
     replaceOpWithBufferizedValues(rewriter, op, *destination);
     return success();
   }

@@ -131,6 +131,8 @@ Value lowering::lowerOp(TensorBuilder &tensors, Operation *op, ValueRange operan
       .Case([&](graph::WindowReduceOp op) { return lowerWindowReduce(tensors, op, operands); })
       .Case([&](graph::WindowArgmaxOp op) { return lowerWindowArgmax(tensors, op, operands); })
       .Case([&](graph::RecurrentOp op) { return lowerRecurrent(tensors, op, operands); })
+      .Case([&](graph::CountedOp op) { return lowerCounted(tensors, op, operands); })
+      .Case([&](graph::ExpertsOp op) { return lowerExperts(tensors, op, operands); })
       .Case([&](graph::SoftmaxOp op) { return lowerSoftmax(tensors, op, operands); })
       .Case([&](graph::LayerNormOp op) { return lowerLayerNorm(tensors, op, operands); })
       .Case([&](graph::RmsNormOp op) { return lowerRmsNorm(tensors, op, operands); })

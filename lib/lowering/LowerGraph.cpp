@@ -62,8 +62,11 @@ private:
     if (isa<func::ReturnOp>(op))
       return finish(op, operands);
     if (isKept(op)) {
-      if (auto start = dyn_cast<collective::StartOp>(op))
+      if (auto start = dyn_cast<collective::StartOp>(op)) {
         makeDense(start.getSource());
+        if (start.getCounts())
+          makeDense(start.getCounts());
+      }
       Operation *clone = builder.clone(*op, values);
       clone->setDiscardableAttrs(DictionaryAttr::get(op->getContext()));
       for (Value result : clone->getResults())

@@ -144,9 +144,7 @@ struct LowerRuntimeCallsPass : lowering::impl::LowerRuntimeCallsPassBase<LowerRu
         if (failed(lowerIndex(builder, op, context, offset.getType(), offset.getDim(), true)))
           return failure();
       } else if (auto start = dyn_cast<collective::StartOp>(op)) {
-        callRuntime(builder, op->getLoc(), "partita_collective_start",
-                    {context, identifier(builder, op->getLoc(), start.getId()), pointerTo(builder, start.getSource()),
-                     pointerTo(builder, start.getDestination())});
+        lowerStart(builder, start, context);
       } else if (auto wait = dyn_cast<collective::WaitOp>(op)) {
         callRuntime(builder, op->getLoc(), "partita_collective_wait",
                     {context, identifier(builder, op->getLoc(), wait.getId())});
@@ -156,6 +154,17 @@ struct LowerRuntimeCallsPass : lowering::impl::LowerRuntimeCallsPassBase<LowerRu
       op->erase();
     }
     return success();
+  }
+
+  void lowerStart(OpBuilder &builder, collective::StartOp start, Value context) {
+    SmallVector<Value> arguments{context, identifier(builder, start.getLoc(), start.getId()),
+                                 pointerTo(builder, start.getSource()), pointerTo(builder, start.getDestination())};
+    if (Value counts = start.getCounts()) {
+      arguments.push_back(pointerTo(builder, counts));
+      arguments.push_back(identifier(builder, start.getLoc(), cast<ShapedType>(counts.getType()).getRank()));
+    }
+    callRuntime(builder, start.getLoc(), start.getCounts() ? "partita_collective_start_counted" : "partita_collective_start",
+         arguments);
   }
 
   LogicalResult lowerIndex(OpBuilder &builder, Operation *op, Value context, Type type, int64_t dim, bool isOffset) {

@@ -41,6 +41,8 @@ mlir::Value lowerWindowReduce(TensorBuilder &tensors, graph::WindowReduceOp op, 
 mlir::Value lowerWindowArgmax(TensorBuilder &tensors, graph::WindowArgmaxOp op, mlir::ValueRange operands);
 mlir::Value lowerRecurrent(TensorBuilder &tensors, graph::RecurrentOp op, mlir::ValueRange operands);
 
+mlir::Value lowerExperts(TensorBuilder &tensors, graph::ExpertsOp op, mlir::ValueRange operands);
+mlir::Value lowerCounted(TensorBuilder &tensors, graph::CountedOp op, mlir::ValueRange operands);
 mlir::Value lowerSoftmax(TensorBuilder &tensors, graph::SoftmaxOp op, mlir::ValueRange operands);
 mlir::Value lowerLayerNorm(TensorBuilder &tensors, graph::LayerNormOp op, mlir::ValueRange operands);
 mlir::Value lowerRmsNorm(TensorBuilder &tensors, graph::RmsNormOp op, mlir::ValueRange operands);

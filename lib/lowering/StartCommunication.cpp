@@ -41,6 +41,12 @@ void setInsertionPointBehind(OpBuilder &builder, Value value) {
     builder.setInsertionPointToStart(cast<BlockArgument>(value).getOwner());
 }
 
+/// Of two values of one block.
+bool isDefinedBefore(Value a, Value b) {
+  Operation *first = a.getDefiningOp(), *second = b.getDefiningOp();
+  return second && (!first || first->isBeforeInBlock(second));
+}
+
 Operation *findFirstReader(Operation *op) {
   Operation *first = op->getBlock()->getTerminator();
   for (Operation *user : op->getUsers())
@@ -52,9 +58,10 @@ Operation *findFirstReader(Operation *op) {
 /// `order` is the last start so far: starts keep the order of the ops, so that every rank communicates in one order.
 void startStep(Operation *step, int64_t id, Operation *&order) {
   Value input = step->getOperand(0), result = step->getResult(0);
+  Value counts = step->getNumOperands() > 1 ? step->getOperand(1) : Value();
   auto type = cast<RankedTensorType>(result.getType());
   OpBuilder builder(step);
-  setInsertionPointBehind(builder, input);
+  setInsertionPointBehind(builder, counts && isDefinedBefore(input, counts) ? counts : input);
   if (order && builder.getInsertionBlock() == order->getBlock() &&
       (builder.getInsertionPoint() == order->getBlock()->end() ||
        !order->isBeforeInBlock(&*builder.getInsertionPoint())))
@@ -66,14 +73,15 @@ void startStep(Operation *step, int64_t id, Operation *&order) {
       extents.push_back(collective::ExtentOp::create(builder, location, builder.getIndexType(), type, dim));
   Value destination =
       tensor::EmptyOp::create(builder, location, type.getShape(), type.getElementType(), extents, type.getEncoding());
-  auto start = collective::StartOp::create(
-      builder, location, collective::TokenType::get(step->getContext()), builder.getI64IntegerAttr(id),
-      builder.getStringAttr(step->getName().stripDialect()), step->getAttrOfType<StringAttr>("name"),
-      step->getAttrOfType<ArrayAttr>("axes"), TypeAttr::get(input.getType()), TypeAttr::get(type), input, destination);
+  auto start =
+      collective::StartOp::create(builder, location, collective::TokenType::get(step->getContext()),
+                                  builder.getI64IntegerAttr(id), builder.getStringAttr(step->getName().stripDialect()),
+                                  step->getAttrOfType<StringAttr>("name"), step->getAttrOfType<ArrayAttr>("axes"),
+                                  TypeAttr::get(input.getType()), TypeAttr::get(type), input, destination, counts);
   order = start;
   builder.setInsertionPoint(findFirstReader(step));
   auto wait = collective::WaitOp::create(builder, location, TypeRange{type}, builder.getI64IntegerAttr(id),
-                                         start.getToken(), input, destination);
+                                         start.getToken(), input, destination, counts);
   result.replaceAllUsesWith(wait.getResult()[0]);
   step->erase();
 }

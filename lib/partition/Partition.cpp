@@ -82,9 +82,14 @@ private:
       remember(program, argument, local);
     for (auto [small, step] : llvm::zip(expansion.getOps(), placed->steps)) {
       SmallVector<Value> locals;
-      for (auto [operand, placement] : llvm::zip(small.op->getOperands(), step.placements.operands))
-        locals.push_back(isa<RankedTensorType>(operand.getType()) ? program.find(operand, toAttr(placement))
-                                                                  : scalars.lookup(operand));
+      for (auto [operand, source, placement] :
+           llvm::zip(small.op->getOperands(), step.sources, step.placements.operands)) {
+        bool isTensor = isa<RankedTensorType>(operand.getType());
+        locals.push_back(isTensor ? program.walkPath(operand, {toAttr(source), toAttr(placement)}, op)
+                                  : scalars.lookup(operand));
+        if (!locals.back())
+          return failure();
+      }
       small.op->setDiscardableAttr(plan::kLoopsAttr, toAttribute(op->getContext(), step.loops, program.getMesh()));
       if (failed(writeLocalOp(small.op, cast<SplitOpInterface>(small.op), program, locals, step.placements)))
         return failure();
@@ -135,8 +140,9 @@ private:
     Operation *local = split.createLocal(builder, operands, types, indexOfPart(true), indexOfPart(false));
     if (!local)
       return op->emitError() << "E-NO-RULE: '" << op->getName() << "' cannot be written for one rank";
-    for (StringRef planOnly : {StringRef(plan::kStageAttr), StringRef(plan::kReshardsAttr),
-                               StringRef(plan::kOriginAttr), StringRef(plan::kAlternativesAttr)})
+    for (StringRef planOnly :
+         {StringRef(plan::kStageAttr), StringRef(plan::kReshardsAttr), StringRef(plan::kOriginAttr),
+          StringRef(plan::kAlternativesAttr), StringRef(kCrossesAttr)})
       local->removeDiscardableAttr(planOnly);
     for (auto [index, result] : llvm::enumerate(op->getResults()))
       remember(program, result, local->getResult(index));

@@ -80,6 +80,18 @@ static SmallVector<StringRef> changedAxes(const placement::Step &step, const pla
   return axes;
 }
 
+/// How many rows of a value are there, where it is moved from its maker; else nothing.
+Value StageProgram::findCounts(Value whole, plan::PlacementAttr from, const placement::Step &step) const {
+  auto counted = dyn_cast_or_null<CountedOpInterface>(whole.getDefiningOp());
+  bool movesRows = step.kind == placement::StepKind::allGather || step.kind == placement::StepKind::allToAll ||
+                   step.kind == placement::StepKind::exchange;
+  if (!counted || !movesRows || from.isPartial())
+    return {};
+  Value counts = counted.getRowCounts();
+  auto rank = static_cast<size_t>(cast<RankedTensorType>(counts.getType()).getRank());
+  return find(counts, plan::PlacementAttr::get(whole.getContext(), from.getDims().take_front(rank), {}));
+}
+
 Value StageProgram::addStep(Value whole, Value local, plan::PlacementAttr to, Operation *user) {
   FailureOr<RankedTensorType> type = getPartType(whole, to, user);
   if (failed(type))
@@ -105,6 +117,8 @@ Value StageProgram::addStep(Value whole, Value local, plan::PlacementAttr to, Op
   ArrayAttr axes = builder.getStrArrayAttr(changedAxes(*step, stage.mesh));
   OperationState state(whole.getLoc(), ("partita_collective." + getStepOpName(step->kind)).str());
   state.addOperands(local);
+  if (Value counts = findCounts(whole, from, *step))
+    state.addOperands(counts);
   state.addTypes(*type);
   state.addAttribute("name", name);
   state.addAttribute("axes", axes);

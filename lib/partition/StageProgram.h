@@ -5,6 +5,7 @@
 #define PARTITA_LIB_PARTITION_STAGEPROGRAM_H
 
 #include "PlanView.h"
+#include "partita/placement/Reshard.h"
 
 namespace partita::partition {
 
@@ -40,6 +41,7 @@ public:
   void finish();
 
 private:
+  mlir::Value findCounts(mlir::Value whole, plan::PlacementAttr from, const placement::Step &step) const;
   mlir::Value addStep(mlir::Value whole, mlir::Value local, plan::PlacementAttr to, mlir::Operation *user);
 
   Stage stage;

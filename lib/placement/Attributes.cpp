@@ -177,7 +177,24 @@ static std::optional<std::string> checkPartialFlow(const LoopNest &nest,
   return std::nullopt;
 }
 
+static bool cuts(const DimSplit &splits, int axis) {
+  return llvm::any_of(splits, [&](const Split &split) { return split.axis == axis; });
+}
+
+/// Whether the axis cuts two loops that may share one.
+static bool isJoint(const LoopNest &nest, const LoopAssignment &assignment, int axis) {
+  return llvm::any_of(nest.jointLoops, [&](auto pair) {
+    return pair.first < assignment.size() && pair.second < assignment.size() && cuts(assignment[pair.first], axis) &&
+           cuts(assignment[pair.second], axis);
+  });
+}
+
 std::optional<unsigned> findExpandedLoop(const LoopNest &nest, const LoopAssignment &assignment) {
+  for (auto [parallel, reduced] : nest.jointLoops)
+    if (parallel < assignment.size() && reduced < assignment.size())
+      for (const Split &split : assignment[reduced])
+        if (cuts(assignment[parallel], split.axis))
+          return reduced;
   for (unsigned loop = 0; loop < nest.loops.size() && loop < assignment.size(); ++loop)
     if (!assignment[loop].empty() && nest.loops[loop].kind == LoopKind::expand)
       return loop;
@@ -207,12 +224,12 @@ std::optional<OpPlacements> placeComposite(const LoopNest &nest, const LoopAssig
   if (assignment.size() != nest.loops.size())
     return fail("SPMD-1: " + std::to_string(assignment.size()) + " loops are assigned, the op has " +
                 std::to_string(nest.loops.size()));
-  std::set<int> loopAxes;
+  std::map<int, int> loopAxes;
   for (size_t loop = 0; loop < assignment.size(); ++loop) {
     if (!assignment[loop].empty() && nest.loops[loop].kind == LoopKind::whole)
       return fail("SPMD-1: loop '" + nest.loops[loop].label + "' cannot be split: " + nest.loops[loop].reason);
     for (const Split &split : assignment[loop])
-      if (!loopAxes.insert(split.axis).second)
+      if (++loopAxes[split.axis] > (isJoint(nest, assignment, split.axis) ? 2 : 1))
         return fail("SPMD-1: axis '" + mesh.axes[split.axis].name + "' splits two loops");
   }
   std::map<int, PartialKind> through;
@@ -223,6 +240,10 @@ std::optional<OpPlacements> placeComposite(const LoopNest &nest, const LoopAssig
       return fail("SPMD-2: axis '" + mesh.axes[axis].name + "' splits a loop and an operand is partial over it");
 
   std::vector<Loop> loops = toLoops(nest);
+  // An expansion completes at once whatever its small ops leave partial.
+  if (findExpandedLoop(nest, assignment))
+    for (Loop &loop : loops)
+      loop.isCompleted |= loop.reduction.has_value();
   OpPlacements placements;
   for (size_t operand = 0; operand < nest.operands.size(); ++operand) {
     std::optional<Placement> placement = placementOfOperand(toDims(nest.operands[operand]), loops, assignment, mesh);

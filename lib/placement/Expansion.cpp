@@ -19,7 +19,10 @@ std::unique_ptr<Expansion> Expansion::build(Operation *op, const LoopNest &nest)
   for (NamedAttribute attribute : llvm::to_vector(twin->getDiscardableAttrs()))
     twin->removeDiscardableAttr(attribute.getName());
   expansion->results = cast<DecomposableOpInterface>(twin).decompose(builder);
+  bool isLeftAsItIs = llvm::any_of(expansion->results, [&](Value value) { return value.getDefiningOp() == twin; });
   twin->erase();
+  if (isLeftAsItIs)
+    return nullptr;
   for (Operation &small : expansion->block) {
     auto split = dyn_cast<SplitOpInterface>(small);
     if (!split)
@@ -100,6 +103,8 @@ private:
 };
 } // namespace
 
+static bool crosses(const SmallOp &small) { return small.op->hasAttr(kCrossesAttr); }
+
 void Expansion::matchLoops(const LoopNest &nest) {
   LoopMatching matching;
   for (auto [argument, indexing] : llvm::zip(block.getArguments(), nest.operands))
@@ -108,7 +113,8 @@ void Expansion::matchLoops(const LoopNest &nest) {
     matching.add(result, -1, nest, indexing);
   for (auto [number, small] : llvm::enumerate(ops)) {
     for (auto [operand, indexing] : llvm::zip(small.op->getOperands(), small.nest.operands))
-      matching.add(operand, number, small.nest, indexing);
+      if (!crosses(small))
+        matching.add(operand, number, small.nest, indexing);
     for (auto [result, indexing] : llvm::zip(small.op->getResults(), small.nest.results))
       matching.add(result, number, small.nest, indexing);
   }
@@ -128,12 +134,12 @@ public:
   std::optional<std::string> place(OpPlacements whole, ExpandedOp &placed) {
     for (auto [argument, placement] : llvm::zip(expansion.getArguments(), whole.operands))
       if (isa<RankedTensorType>(argument.getType()))
-        homes[argument] = canonical(argument, placement);
+        copies[argument] = {canonical(argument, placement)};
     for (const SmallOp &small : expansion.getOps())
       if (auto problem = placeSmallOp(small, placed.steps.emplace_back()))
         return "SPMD-8: in '" + getModelName(small.op).str() + "' of the expansion: " + *problem;
     for (auto [result, placement] : llvm::zip(expansion.getResults(), whole.results))
-      if (isa<RankedTensorType>(result.getType()) && homes[result] != canonical(result, placement))
+      if (isa<RankedTensorType>(result.getType()) && copies[result].front() != canonical(result, placement))
         return std::string("SPMD-8: the expansion leaves its result elsewhere");
     placed.placements = std::move(whole);
     return std::nullopt;
@@ -145,35 +151,56 @@ private:
   }
 
   std::optional<std::string> placeSmallOp(const SmallOp &small, ExpansionStep &step) {
-    for (int loop : small.loops)
-      step.loops.push_back(loop >= 0 ? assignment[loop] : DimSplit());
+    for (auto [loop, info] : llvm::zip(small.loops, small.nest.loops)) {
+      bool canBeCut = info.kind == LoopKind::parallel || info.kind == LoopKind::reduction;
+      step.loops.push_back(loop >= 0 && canBeCut ? assignment[loop] : DimSplit());
+    }
     std::string error;
     std::optional<OpPlacements> placements = placeOp(small.op, small.nest, step.loops, mesh, {}, &error);
     if (!placements)
       return error;
     for (auto [operand, placement] : llvm::zip(small.op->getOperands(), placements->operands)) {
+      step.sources.emplace_back();
       if (!isa<RankedTensorType>(operand.getType()))
         continue;
       placement = canonical(operand, placement);
-      if (homes[operand] != placement)
-        return "it reads " + toString(placement, mesh) + " where there is " + toString(homes[operand], mesh);
+      std::optional<Placement> source = findSource(small, operand, placement);
+      if (!source)
+        return "it reads " + toString(placement, mesh) + " where there is " + toString(copies[operand].front(), mesh);
+      step.sources.back() = *source;
     }
     for (auto [result, placement] : llvm::zip(small.op->getResults(), placements->results)) {
       step.completed.emplace_back();
       if (!isa<RankedTensorType>(result.getType()))
         continue;
       placement = canonical(result, placement);
-      step.completed.back() = homes[result] = canonical(result, withoutPartial(placement));
+      step.completed.back() = canonical(result, withoutPartial(placement));
+      copies[result] = {step.completed.back()};
     }
     step.placements = std::move(*placements);
     return std::nullopt;
   }
 
+  /// From where the operand comes to `wanted`: that itself if it is there.
+  std::optional<Placement> findSource(const SmallOp &small, Value operand, const Placement &wanted) {
+    std::vector<Placement> &known = copies[operand];
+    if (llvm::is_contained(known, wanted))
+      return wanted;
+    std::optional<Step> step =
+        classifyStep(toShape(cast<RankedTensorType>(operand.getType())), mesh, known.front(), wanted);
+    // Later micro-batches cannot be waited for.
+    auto waits = [&](int axis) { return mesh.axes[axis].kind == AxisKind::time && step->kind != StepKind::slice; };
+    if (!crosses(small) || !step || llvm::any_of(step->axes, waits))
+      return std::nullopt;
+    known.push_back(wanted);
+    return known.front();
+  }
+
   Expansion &expansion;
   const LoopAssignment &assignment;
   const Mesh &mesh;
-  /// Where each value is when it is read.
-  llvm::DenseMap<Value, Placement> homes;
+  /// Where each value is when it is read; the first is where it was made.
+  llvm::DenseMap<Value, std::vector<Placement>> copies;
 };
 } // namespace
 
@@ -189,10 +216,12 @@ std::optional<ExpandedOp> placeExpansion(Expansion &expansion, const LoopNest &n
   for (const std::map<int, PartialKind> &partial : partialOperands)
     if (!partial.empty())
       return fail("SPMD-8: an op that is split by expansion reads no partial values");
-  for (size_t loop = 0; loop < nest.loops.size() && loop < assignment.size(); ++loop)
+  for (size_t loop = 0; loop < nest.loops.size() && loop < assignment.size(); ++loop) {
+    bool isJoined = llvm::any_of(nest.jointLoops, [&](auto pair) { return pair.second == loop; });
     for (const Split &split : assignment[loop])
-      if (nest.loops[loop].kind == LoopKind::expand && mesh.axes[split.axis].kind == AxisKind::time)
+      if ((nest.loops[loop].kind == LoopKind::expand || isJoined) && mesh.axes[split.axis].kind == AxisKind::time)
         return fail("SPMD-8: loop '" + nest.loops[loop].label + "' needs all micro-batches at once");
+  }
   std::optional<OpPlacements> whole = placeComposite(nest, assignment, mesh, {}, error);
   if (!whole)
     return std::nullopt;

@@ -6,6 +6,8 @@
 #include "partita/placement/Destinations.h"
 #include "llvm/ADT/STLExtras.h"
 
+#include <cmath>
+
 using namespace mlir;
 
 namespace partita::planner {
@@ -17,7 +19,9 @@ using placement::Placement;
 using Extents = SmallVector<int64_t>;
 
 std::shared_ptr<ExpansionInfo> readExpansion(const OpInfo &op) {
-  if (llvm::none_of(op.nest.loops, [](const Loop &loop) { return loop.kind == LoopKind::expand; }))
+  bool mayExpand = !op.nest.jointLoops.empty() ||
+                   llvm::any_of(op.nest.loops, [](const Loop &loop) { return loop.kind == LoopKind::expand; });
+  if (!mayExpand)
     return nullptr;
   auto info = std::make_shared<ExpansionInfo>();
   info->expansion = placement::Expansion::build(op.op, op.nest);
@@ -51,7 +55,14 @@ void addStep(const ValueInfo &value, const placement::Mesh &mesh, const placemen
       placement::describeStep(step, value.shape, value.elementBytes, mesh, from, to);
   // The program of a stage runs once for each micro-batch.
   int64_t executions = placement::timeCount(mesh);
-  communication += multiplySaturated(toPicoseconds(price.seconds(description)), executions);
+  // Time is that of the rows expected, bytes are a bound.
+  placement::StepDescription expected = description;
+  if (value.expectedShare < 1.0)
+    for (int64_t placement::StepDescription::*bytes :
+         {&placement::StepDescription::sourceBytes, &placement::StepDescription::resultBytes,
+          &placement::StepDescription::busiestBytes})
+      expected.*bytes = static_cast<int64_t>(std::ceil(static_cast<double>(expected.*bytes) * value.expectedShare));
+  communication += multiplySaturated(toPicoseconds(price.seconds(expected)), executions);
   if (placement::isLocal(step.kind))
     return;
   // "all-reduce" is all_reduce in per-device programs.
@@ -86,16 +97,19 @@ static bool isFusible(const OpInfo &op) {
 }
 
 namespace {
-/// The small ops [first, last) as kernels. `extents` by op, `bytes` by value.
+/// The small ops [first, last) as kernels. `extents` by op, `bytes` by value, `moved` by op and value: those of what
+/// was brought to the op.
+using MovedBytes = std::map<std::pair<size_t, int>, int64_t>;
 class KernelFusion {
 public:
-  KernelFusion(const ExpansionInfo &info, ArrayRef<Extents> extents, ArrayRef<int64_t> bytes)
-      : info(info), extents(extents), bytes(bytes) {}
+  KernelFusion(const ExpansionInfo &info, ArrayRef<Extents> extents, ArrayRef<int64_t> bytes, const MovedBytes &moved)
+      : info(info), extents(extents), bytes(bytes), moved(moved) {}
 
   std::vector<cost::Computation> fuse(size_t first, size_t last) const {
     std::vector<cost::Computation> kernels;
     cost::Computation rows;
-    std::set<int> read, written;
+    std::map<int, int64_t> read;
+    std::set<int> written;
     for (size_t op = first; op < last; ++op) {
       if (!isFusible(info.ops[op])) {
         kernels.push_back(describeAlone(op));
@@ -108,13 +122,13 @@ public:
       }
       for (int operand : info.ops[op].operands)
         if (!isFused(operand, first, last))
-          read.insert(operand);
+          read[operand] = std::max(read[operand], bytesRead(op, operand));
       for (int result : info.ops[op].results)
         if (isKept(result, first, last))
           written.insert(result);
     }
-    for (int value : read)
-      rows.read.value += bytes[value];
+    for (auto [value, size] : read)
+      rows.read.value += size;
     for (int value : written)
       rows.written.value += bytes[value];
     if (rows.operations > 0)
@@ -147,10 +161,15 @@ private:
     return made && *made >= first && *made < last && isFusible(info.ops[*made]);
   }
 
+  int64_t bytesRead(size_t op, int value) const {
+    auto found = moved.find({op, value});
+    return found == moved.end() ? bytes[value] : found->second;
+  }
+
   cost::Computation describeAlone(size_t op) const {
     int64_t read = 0, written = 0;
     for (int operand : std::set<int>(info.ops[op].operands.begin(), info.ops[op].operands.end()))
-      read += bytes[operand];
+      read += bytesRead(op, operand);
     for (int result : info.ops[op].results)
       written += bytes[result];
     return describeKernel(info.ops[op], extents[op], read, written);
@@ -159,6 +178,7 @@ private:
   const ExpansionInfo &info;
   ArrayRef<Extents> extents;
   ArrayRef<int64_t> bytes;
+  const MovedBytes &moved;
 };
 } // namespace
 
@@ -194,7 +214,7 @@ std::vector<cost::Computation> listExpandedKernels(const OpInfo &op) {
     extents.push_back(wholeExtents(small));
   for (const ValueInfo &value : op.expansion->values)
     bytes.push_back(countWholeBytes(value));
-  return KernelFusion(*op.expansion, extents, bytes).fuse(0, op.expansion->ops.size());
+  return KernelFusion(*op.expansion, extents, bytes, {}).fuse(0, op.expansion->ops.size());
 }
 
 //===--- An op as it is -----------------------------------------------------------===//
@@ -241,11 +261,17 @@ public:
         bytes[result] = countLocalBytes(info.values[result], placement, mesh);
     }
     size_t first = 0;
-    for (size_t op = 0; op < info.ops.size(); ++op)
+    for (size_t op = 0; op < info.ops.size(); ++op) {
+      if (isBroughtTo(op)) {
+        addPhase(first, op);
+        addMoves(op);
+        first = op;
+      }
       if (communicates(op) || op + 1 == info.ops.size()) {
         addPhase(first, op + 1);
         first = op + 1;
       }
+    }
     return std::move(figures);
   }
 
@@ -255,15 +281,41 @@ private:
                         [](auto pair) { return std::get<0>(pair) != std::get<1>(pair); });
   }
 
-  /// Small ops up to a collective, and the collective.
+  bool isBroughtTo(size_t op) const { return placed.steps[op].sources != placed.steps[op].placements.operands; }
+
+  /// What is brought to a small op before it runs.
+  void addMoves(size_t op) {
+    const placement::ExpansionStep &step = placed.steps[op];
+    for (auto [value, from, to] : llvm::zip(info.ops[op].operands, step.sources, step.placements.operands)) {
+      if (info.values[value].isScalar)
+        continue;
+      int64_t size = countLocalBytes(info.values[value], to, mesh);
+      moved[{op, value}] = size;
+      if (from == to || !live.insert({{value, to}, size}).second)
+        continue;
+      if (auto found = placement::classifyStep(info.values[value].shape, mesh, from, to))
+        addStep(info.values[value], mesh, *found, from, to, price, figures.communication, figures.traffic);
+    }
+    countScratch(0);
+  }
+
+  void countScratch(int64_t more) {
+    for (const auto &[copy, size] : live)
+      more += size;
+    figures.scratch = std::max(figures.scratch, more);
+  }
+
+  /// Small ops up to a collective, and the collective that completes the last of them.
   void addPhase(size_t first, size_t last) {
-    KernelFusion fusion(info, extents, bytes);
+    if (first == last)
+      return;
+    KernelFusion fusion(info, extents, bytes, moved);
     for (const cost::Computation &kernel : fusion.fuse(first, last))
       figures.compute += timeKernel(problem, kernel, mesh);
     for (size_t op = first; op < last; ++op)
-      for (int result : info.ops[op].results)
+      for (auto [result, placement] : llvm::zip(info.ops[op].results, placed.steps[op].completed))
         if (fusion.isKept(result, first, last) && !llvm::is_contained(info.results, result))
-          live[result] = bytes[result];
+          live[{result, placement}] = bytes[result];
     int64_t partial = 0;
     const placement::ExpansionStep &step = placed.steps[last - 1];
     for (auto [result, made, completed] :
@@ -274,14 +326,11 @@ private:
       if (auto found = placement::classifyStep(info.values[result].shape, mesh, made, completed))
         addStep(info.values[result], mesh, *found, made, completed, price, figures.communication, figures.traffic);
     }
-    int64_t sum = partial;
-    for (auto [value, size] : live)
-      sum += size;
-    figures.scratch = std::max(figures.scratch, sum);
+    countScratch(partial);
     // What no later op reads is gone.
     std::erase_if(live, [&](const auto &entry) {
       return std::none_of(info.ops.begin() + last, info.ops.end(),
-                          [&](const OpInfo &op) { return llvm::is_contained(op.operands, entry.first); });
+                          [&](const OpInfo &op) { return llvm::is_contained(op.operands, entry.first.first); });
     });
   }
 
@@ -292,7 +341,9 @@ private:
   const placement::CommunicationPrice &price;
   std::vector<int64_t> bytes;
   std::vector<Extents> extents;
-  std::map<int, int64_t> live;
+  MovedBytes moved;
+  /// Bytes of what lies in memory, by value and where.
+  std::map<std::pair<int, Placement>, int64_t> live;
   OpFigures figures;
 };
 } // namespace

@@ -102,6 +102,10 @@ std::vector<OptionTable::Use> OptionTable::findUses(const OpInfo &op, int axis) 
       uses.push_back({static_cast<int>(loop), unit, {}, PartialKind::sum});
   }
   AxisRule rule = candidate.rules[axis];
+  if (rule == AxisRule::any && op.expansion)
+    for (auto [parallel, reduced] : op.nest.jointLoops)
+      if (isLoopAllowed(op, parallel, axis) && isLoopAllowed(op, reduced, axis))
+        uses.push_back({static_cast<int>(parallel), 1, {}, PartialKind::sum, static_cast<int>(reduced)});
   if (!uses.empty() && mustSplit(op, axis))
     return uses;
   uses.push_back({});
@@ -154,8 +158,9 @@ void OptionTable::addOptions(const OpInfo &op, const std::vector<Use> &uses, std
     LoopAssignment loops(op.loops.size());
     for (const std::vector<int> &axes : {time, order})
       for (int axis : axes)
-        if (uses[axis].loop >= 0)
-          loops[uses[axis].loop].push_back({axis, uses[axis].unit});
+        for (int loop : {uses[axis].loop, uses[axis].joint})
+          if (loop >= 0)
+            loops[loop].push_back({axis, uses[axis].unit});
     if (tried.insert(loops).second && satisfiesPins(op, loops))
       addOption(op, loops, uses, options);
   } while (std::next_permutation(order.begin(), order.end()));

@@ -63,6 +63,8 @@ private:
     int64_t unit = 1;
     std::vector<unsigned> through;
     placement::PartialKind kind = placement::PartialKind::sum;
+    /// A second loop that the axis cuts as well, or -1.
+    int joint = -1;
   };
 
   std::vector<Use> findUses(const OpInfo &op, int axis);

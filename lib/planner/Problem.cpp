@@ -27,6 +27,8 @@ ValueInfo describeValue(Value value, ValueKind kind, std::string name) {
   } else {
     info.isScalar = true;
   }
+  if (auto counted = dyn_cast_or_null<CountedOpInterface>(value.getDefiningOp()))
+    info.expectedShare = counted.getExpectedShare();
   return info;
 }
 

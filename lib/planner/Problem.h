@@ -39,6 +39,9 @@ struct ValueInfo {
   /// Not a tensor: has no placement and costs nothing.
   bool isScalar = false;
   std::string name;
+  /// Which share of its bytes is expected to be sent when it is moved: that of the rows that are there
+  /// (CountedOpInterface).
+  double expectedShare = 1.0;
 };
 
 struct ExpansionInfo;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The four functions that generated code calls.
+// The five functions that generated code calls.
 #include "Rank.h"
 
 using partita::runtime::Rank;
@@ -10,7 +10,12 @@ static Rank &rankOf(partita_context *context) { return *static_cast<Rank *>(cont
 extern "C" {
 
 void partita_collective_start(partita_context *context, int64_t id, const void *source, void *destination) {
-  rankOf(context).startCollective(id, source, destination);
+  rankOf(context).startCollective(id, source, destination, {});
+}
+
+void partita_collective_start_counted(partita_context *context, int64_t id, const void *source, void *destination,
+                                      const int64_t *counts, int64_t dims) {
+  rankOf(context).startCollective(id, source, destination, {counts, dims});
 }
 
 void partita_collective_wait(partita_context *context, int64_t id) { rankOf(context).waitForCollective(id); }

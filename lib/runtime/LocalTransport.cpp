@@ -20,7 +20,8 @@ namespace {
 // What one member has published, on a cache line of its own.
 struct alignas(64) Cell {
   std::atomic<uint64_t> generation{0};
-  const void *address = nullptr; // Written before `generation`, read after it.
+  const void *address = nullptr; // Written before `generation`, read after it; so are the counts.
+  RowCounts counts;
 };
 
 // A collective, or a channel at one micro-batch.
@@ -107,11 +108,12 @@ public:
       rank.finished = false;
   }
 
-  void offer(int64_t rank, const TransferKey &key, const void *source) override {
+  void offer(int64_t rank, const TransferKey &key, const void *source, const RowCounts &counts) override {
     Exchange &exchange = exchangeOf(key);
     Ends both = endsOf(key);
     size_t member = size_t(memberOf(both.source.stage, rank));
     exchange.offered[member].address = source;
+    exchange.offered[member].counts = counts;
     exchange.offered[member].generation.store(++exchange.offerings[member]);
     ring(both.destination.stage, readersOf(rank, key));
   }
@@ -255,7 +257,11 @@ private:
       std::vector<ConstRegion> sources;
       for (int64_t member : part.members)
         sources.push_back({exchange.offered[size_t(member)].address, part.sourceBox});
-      if (sources.size() == 1)
+      const RowCounts &counts = exchange.offered[size_t(part.members.front())].counts;
+      if (sources.size() == 1 && counts.values)
+        copyCountedRegion(elementBytes(route.elementType), part.region, sources[0], counts, destination,
+                          route.destinationBox);
+      else if (sources.size() == 1)
         copyRegion(elementBytes(route.elementType), part.region, sources[0], destination, route.destinationBox);
       else
         reduceRegion(route.elementType, route.reduction, part.region, sources, destination, route.destinationBox);

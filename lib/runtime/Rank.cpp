@@ -207,7 +207,7 @@ void Rank::enter(const Event &next) {
 bool Rank::execute() {
   switch (event->kind) {
   case EventKind::send:
-    step->transport.offer(index, channelKey(), address(step->image.channels[size_t(event->channel)].sourceBuffer));
+    step->transport.offer(index, channelKey(), address(step->image.channels[size_t(event->channel)].sourceBuffer), {});
     pending.push_back({event->stage, event->slot, channelKey()});
     return true;
   case EventKind::receive: {
@@ -385,13 +385,13 @@ void Rank::record(const std::string &name, double begin) {
     spans.push_back({name, begin, now()});
 }
 
-void Rank::startCollective(int64_t id, const void *source, void *destination) {
+void Rank::startCollective(int64_t id, const void *source, void *destination, const RowCounts &counts) {
   int64_t absolute = call->firstCollective + id;
   if (absolute < 0 || uint64_t(absolute) >= step->image.collectives.size() ||
       step->image.collectives[size_t(absolute)].stage != event->stage)
     return fail("there is no collective " + std::to_string(absolute) + " in this stage");
   destinations[absolute] = destination;
-  step->transport.offer(index, {TransferKind::collective, absolute, event->microBatch}, source);
+  step->transport.offer(index, {TransferKind::collective, absolute, event->microBatch}, source, counts);
 }
 
 void Rank::waitForCollective(int64_t id) {

@@ -51,7 +51,7 @@ public:
   const std::vector<Span> &recordedSpans() const { return spans; }
 
   // Behind the entry points of Context.h.
-  void startCollective(int64_t id, const void *source, void *destination);
+  void startCollective(int64_t id, const void *source, void *destination, const RowCounts &counts);
   void waitForCollective(int64_t id);
   void runLoop(partita_context *context, int64_t begin, int64_t end, int64_t grain, partita_loop_body body, void *data);
   void fail(const std::string &message);

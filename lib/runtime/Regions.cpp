@@ -126,6 +126,45 @@ void reduceSmallFloats(ElementType type, ReductionKind kind, const Box &region, 
 
 } // namespace
 
+static void zeroRegion(int64_t bytesPerElement, const Box &region, void *destination, const Box &destinationBox) {
+  if (boxElements(region) == 0)
+    return;
+  RowWalker walker(region, {&destinationBox});
+  do
+    std::memset(static_cast<char *>(destination) + walker.offsets[0] * bytesPerElement, 0,
+                size_t(walker.rowLength * bytesPerElement));
+  while (walker.advance());
+}
+
+int64_t copyCountedRegion(int64_t bytesPerElement, const Box &region, const ConstRegion &source,
+                          const RowCounts &counts, void *destination, const Box &destinationBox) {
+  size_t row = size_t(counts.dims);
+  int64_t copied = 0;
+  if (boxElements(region) == 0)
+    return copied;
+  // One place of the counts after the other.
+  Box place = region;
+  for (size_t d = 0; d < row; ++d)
+    place[d].end = place[d].begin + 1;
+  for (bool more = true; more;) {
+    int64_t index = 0;
+    for (size_t d = 0; d < row; ++d)
+      index = index * source.box[d].length() + place[d].begin - source.box[d].begin;
+    Box there = place, rest = place;
+    there[row].end = rest[row].begin = std::clamp(counts.values[index], region[row].begin, region[row].end);
+    if (boxElements(there) > 0)
+      copyRegion(bytesPerElement, there, source, destination, destinationBox);
+    zeroRegion(bytesPerElement, rest, destination, destinationBox);
+    copied += boxElements(there);
+    more = false;
+    for (size_t d = row; d-- > 0 && !more;) {
+      more = place[d].end < region[d].end;
+      place[d] = more ? Interval{place[d].end, place[d].end + 1} : Interval{region[d].begin, region[d].begin + 1};
+    }
+  }
+  return copied;
+}
+
 void copyRegion(int64_t bytesPerElement, const Box &region, const ConstRegion &source, void *destination,
                 const Box &destinationBox) {
   if (boxElements(region) == 0)

@@ -156,4 +156,12 @@ TEST_F(ExpertsTest, WhatFindsNoPlaceIsLeftOut) {
   EXPECT_LT(compareWithLoop({4, 1, 1, "capacity"}), 1e-5);
 }
 
+TEST_F(ExpertsTest, OneOperatorForAllEqualsTheLoop) {
+  EXPECT_LT(compareWithLoop({5, 2, 0, "exchange"}), 1e-5);
+  EXPECT_GT(mostUsed, leastUsed);
+  EXPECT_EQ(leastUsed, 0);
+  EXPECT_LT(compareWithLoop({3, 1, 0, "exchange"}), 1e-5);
+  EXPECT_LT(compareWithLoop({3, 3, 0, "exchange"}), 1e-5);
+}
+
 } // namespace

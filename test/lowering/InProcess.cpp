@@ -58,6 +58,7 @@ llvm::Expected<InProcessProgram> InProcessProgram::load(const runtime::Image &im
         llvm::orc::ExecutorAddr::fromPtr(function), llvm::JITSymbolFlags::Exported | llvm::JITSymbolFlags::Callable);
   };
   add("partita_collective_start", &partita_collective_start);
+  add("partita_collective_start_counted", &partita_collective_start_counted);
   add("partita_collective_wait", &partita_collective_wait);
   add("partita_parallel_for", &partita_parallel_for);
   add("partita_fail", &partita_fail);

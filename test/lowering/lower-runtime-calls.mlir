@@ -41,6 +41,23 @@ func.func @kernel(%context: !llvm.ptr, %buffers: !llvm.ptr, %a: memref<4x6xf32>,
 
 // -----
 
+// With counts, their address and number of dims are handed over too.
+
+#whole = #partita_plan.part<tensor<4x6xf32>, <[[], []]>>
+#rows = #partita_plan.part<tensor<4x6xf32>, <[["x"], []]>>
+partita_plan.stage @s on <["x"=2], devices = [0, 1]>
+// CHECK: func.func @kernel(%[[CONTEXT:[a-z0-9]+]]: !llvm.ptr
+// CHECK: %[[DIMS:.*]] = llvm.mlir.constant(1 : i64)
+// CHECK: llvm.call @partita_collective_start_counted(%[[CONTEXT]], %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %[[DIMS]])
+// CHECK: llvm.call @partita_collective_wait
+func.func @kernel(%context: !llvm.ptr, %buffers: !llvm.ptr, %a: memref<2x6xf32>, %b: memref<4x6xf32>, %n: memref<2xi64>) attributes {partita_collective.kernel = @segment, partita_collective.stage = @s} {
+  %t = partita_collective.start 3 "all_gather" "r"(%a : memref<2x6xf32>) into(%b : memref<4x6xf32>) counts(%n : memref<2xi64>) over ["x"] part tensor<2x6xf32, #rows> to tensor<4x6xf32, #whole>
+  partita_collective.wait 3 %t(%a : memref<2x6xf32>) into(%b : memref<4x6xf32>) counts(%n : memref<2xi64>)
+  return
+}
+
+// -----
+
 #rows = #partita_plan.part<tensor<5x6xf32>, <[["y"], []]>>
 partita_plan.stage @s on <["x"=2], devices = [0, 1]>
 func.func @kernel(%context: !llvm.ptr, %buffers: !llvm.ptr, %out: memref<1xindex>) attributes {partita_collective.kernel = @segment, partita_collective.stage = @s} {

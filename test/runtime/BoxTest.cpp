@@ -122,4 +122,43 @@ TEST(SmallFloat, RoundsToTheNearestCode) {
   EXPECT_TRUE(std::isnan(decodeSmallFloat(ElementType::f8E4M3FN, encodeSmallFloat(ElementType::f8E4M3FN, 500))));
 }
 
+/// What lies behind the counts is garbage at the source; it is not copied, and the destination is zero there.
+TEST(CountedRegion, CopiesTheRowsThatAreThere) {
+  // The source has places 1 and 2 of [4, 3, 2]: three rows of two elements for each.
+  Box sourceBox{{1, 3}, {0, 3}, {0, 2}}, destinationBox{{0, 4}, {0, 3}, {0, 2}};
+  std::vector<float> source{1, 2, 3, 4, -1, -1, 5, 6, -1, -1, -1, -1};
+  for (int64_t second : {0, 1, 2, 3, 9}) {
+    std::vector<float> destination(24, 7.0f);
+    std::vector<int64_t> counts{2, second};
+    int64_t copied = copyCountedRegion(4, sourceBox, {source.data(), sourceBox}, {counts.data(), 1}, destination.data(),
+                                       destinationBox);
+    EXPECT_EQ(copied, 4 + 2 * std::min<int64_t>(second, 3));
+    for (int64_t place = 0; place < 4; ++place)
+      for (int64_t row = 0; row < 3; ++row)
+        for (int64_t column = 0; column < 2; ++column) {
+          float found = destination[size_t((place * 3 + row) * 2 + column)];
+          bool isRegion = place == 1 || place == 2;
+          bool isThere = isRegion && row < counts[size_t(place - 1)];
+          float wanted = isThere ? source[size_t(((place - 1) * 3 + row) * 2 + column)] : isRegion ? 0.0f : 7.0f;
+          EXPECT_EQ(found, wanted) << place << " " << row << " " << column << " of " << second;
+        }
+  }
+}
+
+/// Part of the rows only: row numbers are those of the whole tensor.
+TEST(CountedRegion, CountsRowsFromTheBeginOfTheTensor) {
+  Box sourceBox{{0, 2}, {2, 5}}, region{{0, 2}, {3, 5}};
+  std::vector<int32_t> source{1, 2, 3, 4, 5, 6}, destination(4, 9);
+  std::vector<int64_t> counts{4, 1};
+  EXPECT_EQ(copyCountedRegion(4, region, {source.data(), sourceBox}, {counts.data(), 1}, destination.data(), region),
+            1);
+  EXPECT_EQ(destination, (std::vector<int32_t>{2, 0, 0, 0}));
+  // One count for the whole tensor.
+  int64_t all = 4;
+  Box line{{0, 6}};
+  std::vector<int32_t> result(6, 9);
+  EXPECT_EQ(copyCountedRegion(4, line, {source.data(), line}, {&all, 0}, result.data(), line), 4);
+  EXPECT_EQ(result, (std::vector<int32_t>{1, 2, 3, 4, 0, 0}));
+}
+
 } // namespace

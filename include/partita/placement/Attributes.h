@@ -56,7 +56,7 @@ std::optional<OpPlacements> placeComposite(const LoopNest &nest, const LoopAssig
                                            const std::vector<std::map<int, PartialKind>> &partialOperands,
                                            std::string *error = nullptr);
 
-/// A loop of kind `expand` that the assignment cuts.
+/// A loop of kind `expand` that the assignment cuts, or one that shares an axis with another (LoopNest::jointLoops).
 std::optional<unsigned> findExpandedLoop(const LoopNest &nest, const LoopAssignment &assignment);
 
 } // namespace partita::placement

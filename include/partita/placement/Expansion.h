@@ -4,13 +4,18 @@
 //
 // The loops of the small ops correspond to the op's own where they walk the same dims of the same values, and are cut
 // as these are. Every value of the expansion has one placement, that of its loops; partial results are all-reduced at
-// once, before anything reads them. So the cuts of the op decide everything about its expansion.
+// once, before anything reads them. A small op that says so (`partita.crosses`) reads across parts: its loops are
+// matched by its results only, and what it reads elsewhere than it is made is brought to it by one step (all-gather,
+// slice, all-to-all, exchange). A loop that a small op cannot cut stays uncut. So the cuts of the op decide everything
+// about its expansion.
 //
 // Example: softmax along j of x[i,j], with j over axis a, becomes on each rank
 //   max over j      max(a)   all-reduce
 //   exp(x - max)    [_, a]
 //   sum over j      sum(a)   all-reduce
 //   exp / sum       [_, a]
+// Example: top-k along n = block * size + place, with the blocks over a: the best k of each block [_, a, _], then
+//   crossing: the candidates are all-gathered, and every rank finds the best k of them.
 #ifndef PARTITA_PLACEMENT_EXPANSION_H
 #define PARTITA_PLACEMENT_EXPANSION_H
 
@@ -52,9 +57,11 @@ private:
   llvm::SmallVector<mlir::Value> results;
 };
 
-/// What a small op does on a mesh; all placements canonical. A partial result is then all-reduced to `completed`.
+/// What a small op does on a mesh; all placements canonical. Operand i lies at `sources[i]` and is first brought to
+/// `placements.operands[i]` where these differ. A partial result is then all-reduced to `completed`.
 struct ExpansionStep {
   LoopAssignment loops;
+  std::vector<Placement> sources;
   OpPlacements placements;
   std::vector<Placement> completed;
 };

@@ -55,6 +55,18 @@ struct ConstRegion {
 void copyRegion(int64_t bytesPerElement, const Box &region, const ConstRegion &source, void *destination,
                 const Box &destinationBox);
 
+/// How many rows of a dense tensor are there: `values` is dense over its first `dims` dimensions, rows are the next
+/// one. Without values all rows are there.
+struct RowCounts {
+  const int64_t *values = nullptr;
+  int64_t dims = 0;
+};
+
+/// As copyRegion, of the rows that are there; the others become zero. Returns how many elements were copied. Row
+/// numbers are those of the global tensor.
+int64_t copyCountedRegion(int64_t bytesPerElement, const Box &region, const ConstRegion &source,
+                          const RowCounts &counts, void *destination, const Box &destinationBox);
+
 /// Writes into `region` of the destination the reduction of all sources, combined in their order. Sums
 /// of 16- and 8-bit floats are accumulated in f32 and rounded once; maxima and minima propagate NaN.
 void reduceRegion(ElementType type, ReductionKind kind, const Box &region, const std::vector<ConstRegion> &sources,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The binary interface between generated code and the runtime: what a generated function is given and
-// the four entry points it may call. Fixed: the compiler emits loads at these offsets.
+// the five entry points it may call. Fixed: the compiler emits loads at these offsets.
 //
 // Worked example, the generated function of `y = all-reduce(x * w)` with collective 0 of its call:
 //   void mlp(partita_context *context, void *const *buffers) {
@@ -45,6 +45,12 @@ typedef void (*partita_loop_body)(partita_context *context, int64_t begin, int64
 /// not be written and the destination not be touched. They must not overlap. A rank whose box is empty
 /// takes part all the same.
 void partita_collective_start(partita_context *context, int64_t id, const void *source, void *destination);
+
+/// As partita_collective_start, for a collective that moves rows of which only the first are there: `counts` is dense
+/// over the first `dims` dimensions of the source and says how many of the rows (the next dimension) are. Only these
+/// are sent; the others are zero in the destination. The counts must not be written until the wait.
+void partita_collective_start_counted(partita_context *context, int64_t id, const void *source, void *destination,
+                                      const int64_t *counts, int64_t dims);
 
 /// Completes the collective. Returns also when another rank has failed: the destination is then
 /// undefined and the step's result is dropped.

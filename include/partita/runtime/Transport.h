@@ -4,13 +4,13 @@
 // releases; whether ranks are threads, processes or GPUs is behind this interface.
 //
 // Worked example, an all-reduce as collective 4 (every rank of the group does the same):
-//   transport.offer(rank, {TransferKind::collective, 4, microBatch}, source);     // start
+//   transport.offer(rank, {TransferKind::collective, 4, microBatch}, source, {}); // start
 //   transport.fetch(rank, key, destination) && transport.release(rank, key);      // wait
 // A channel: its senders offer, its receivers fetch, and a sender releases before it overwrites the source.
 #ifndef PARTITA_RUNTIME_TRANSPORT_H
 #define PARTITA_RUNTIME_TRANSPORT_H
 
-#include "partita/runtime/Image.h"
+#include "partita/runtime/Box.h"
 
 #include <compare>
 #include <memory>
@@ -37,8 +37,9 @@ public:
   /// Before the ranks start: forgets a failure, takes the actual extents of the symbolic dimensions.
   virtual void beginRun(const std::vector<int64_t> &symbols) = 0;
 
-  /// Makes `source`, the rank's local tensor, available to its readers. Does not wait.
-  virtual void offer(int64_t rank, const TransferKey &key, const void *source) = 0;
+  /// Makes `source`, the rank's local tensor, available to its readers; with counts only the rows that are there, and
+  /// the readers' other rows are zero. Does not wait.
+  virtual void offer(int64_t rank, const TransferKey &key, const void *source, const RowCounts &counts) = 0;
 
   /// Waits for the ranks it needs and fills the rank's destination. False after a failure of any rank;
   /// the destination is then zero.

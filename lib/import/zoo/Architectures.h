@@ -37,10 +37,12 @@ void buildGpt(ModelWriter &writer, const GptSizes &sizes);
 /// A layer of experts, of which each token uses `topK`, weighted by the softmax of a router over the chosen ones.
 /// dispatch dense: every expert computes every token, and what was not chosen counts zero: the published model as it
 /// is. capacity: tokens are sent to places of their experts, `capacity` for each expert and batch element; what finds
-/// no place is left out (Lepikhin et al., GShard, arXiv 2006.16668, with groups = batch elements).
+/// no place is left out (Lepikhin et al., GShard, arXiv 2006.16668, with groups = batch elements). exchange: one
+/// operator of ONNX Runtime (com.microsoft.MoE) that computes what was chosen, however uneven; which ranks exchange
+/// what is counted when the program runs.
 struct ExpertSizes {
   int64_t experts = 0 /* none */, topK = 2, capacity = 0 /* 2 x topK x seq / experts */;
-  std::string dispatch = "dense"; // dense, capacity
+  std::string dispatch = "dense"; // dense, capacity, exchange
 };
 
 /// Llama 3: RMS norms, rotary positions (half-rotation form), grouped-query attention, gated feed-forward, separate

@@ -34,6 +34,7 @@ private:
   /// choices of all tokens come before second ones.
   std::string addPlaces();
   std::string addCapacity(const std::string &x);
+  std::string addExchange(const std::string &x);
 
   ModelWriter &writer;
   std::string name;
@@ -99,7 +100,20 @@ std::string ExpertBuilder::addCapacity(const std::string &x) {
   return addEinsum("combine", combine, addEinsum("w2", middle, down, "ebcf,ehf->ebch"), "bsec,ebch->bsh");
 }
 
+std::string ExpertBuilder::addExchange(const std::string &x) {
+  std::string logits = addLinear(writer, name + ".gate", x, {sizes.hidden, experts.experts, 1.0, /*hasBias=*/false});
+  logits = writer.addNode("Reshape", name + "/gate/rows", {logits, writer.addIntegers({-1, experts.experts})});
+  std::string open = addExpertWeight("w1", sizes.ffn, sizes.hidden, 1.0);
+  std::string down = addExpertWeight("w2", sizes.hidden, sizes.ffn, gain);
+  std::string up = addExpertWeight("w3", sizes.ffn, sizes.hidden, 1.0);
+  const char *activation = sizes.mlp == "geglu" ? "gelu" : "swiglu";
+  return writer.addNode("com.microsoft.MoE", name + "/experts", {x, logits, open, "", down, "", up},
+                        {{"k", experts.topK}, {"normalize_routing_weights", 1}, {"activation_type", activation}});
+}
+
 std::string ExpertBuilder::build(const std::string &x) {
+  if (experts.dispatch == "exchange")
+    return addExchange(x);
   addRouter(x);
   return experts.dispatch == "dense" ? addDense(x) : addCapacity(x);
 }

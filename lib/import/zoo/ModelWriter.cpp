@@ -102,11 +102,25 @@ static void setAttribute(onnx::Attribute &target, const NodeAttribute &attribute
   }
 }
 
+/// The domain, which the model names once.
+std::string ModelWriter::useDomain(const std::string &domain) {
+  for (const onnx::OperatorSet &set : model.opset_import())
+    if (set.domain() == domain)
+      return domain;
+  onnx::OperatorSet &set = *model.add_opset_import();
+  set.set_domain(domain);
+  set.set_version(1);
+  return domain;
+}
+
 onnx::Node *ModelWriter::startNode(const std::string &type, const std::string &name,
                                    const std::vector<std::string> &inputs,
                                    const std::vector<NodeAttribute> &attributes) {
   onnx::Node *node = graph().add_node();
-  node->set_op_type(type);
+  size_t dot = type.rfind('.');
+  node->set_op_type(type.substr(dot + 1));
+  if (dot != std::string::npos)
+    node->set_domain(useDomain(type.substr(0, dot)));
   node->set_name(name);
   for (const std::string &input : inputs)
     node->add_input(input);

@@ -76,7 +76,7 @@ public:
   /// The same under a name of its own, for a list too long to be named by its values.
   std::string addIntegers(const std::vector<int64_t> &values, std::string name);
   std::string addInteger(int64_t value);
-  /// A node with one result, named as the node.
+  /// A node with one result, named as the node. Types of other domains than ONNX's are written DOMAIN.TYPE.
   std::string addNode(const std::string &type, const std::string &name, const std::vector<std::string> &inputs,
                       const std::vector<NodeAttribute> &attributes = {});
   /// A node with `results` results, named NAME:0, NAME:1 ...
@@ -91,6 +91,7 @@ public:
 
 private:
   onnx::Graph &graph() { return *model.mutable_graph(); }
+  std::string useDomain(const std::string &domain);
   onnx::Node *startNode(const std::string &type, const std::string &name, const std::vector<std::string> &inputs,
                         const std::vector<NodeAttribute> &attributes);
   std::string addIntegerTensor(const std::string &name, const std::vector<int64_t> &values, bool isScalar);

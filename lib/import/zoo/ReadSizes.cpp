@@ -50,7 +50,7 @@ static void readExperts(SizeReader &reader, LlamaSizes &sizes) {
   ExpertSizes &experts = sizes.experts;
   reader.read("experts", experts.experts);
   reader.read("top-k", experts.topK);
-  reader.read("dispatch", experts.dispatch, {"dense", "capacity"});
+  reader.read("dispatch", experts.dispatch, {"dense", "capacity", "exchange"});
   reader.read("capacity", experts.capacity);
   bool hasExperts = experts.experts > 0, hasCapacity = experts.dispatch == "capacity";
   reader.require(!hasExperts || experts.topK <= experts.experts, "--top-k must not exceed --experts");

@@ -96,3 +96,38 @@ func.func @partialize(%x: tensor<4xf32, #p>) {
   %0 = partita_collective.partialize "r" %x over ["x"] : tensor<4xf32, #p> to tensor<4xf32, #q>
   return
 }
+
+// -----
+
+// Counts lie as what they count; only a step that moves rows has them.
+
+#a = #partita_plan.part<tensor<4x6xf32>, <[["x"], []]>>
+#b = #partita_plan.part<tensor<4x6xf32>, <[[], []]>>
+#n = #partita_plan.part<tensor<4xsi64>, <[[]]>>
+func.func @step4_placement(%x: tensor<2x6xf32, #a>, %n: tensor<4xsi64, #n>) {
+  // expected-error @+1 {{STEP-4: counts are placed #partita_plan.placement<[[]]>, the input}}
+  %0 = partita_collective.all_gather "g" %x counts %n : tensor<4xsi64, #n> over ["x"] : tensor<2x6xf32, #a> to tensor<4x6xf32, #b>
+  return
+}
+
+// -----
+
+#a = #partita_plan.part<tensor<4x6xf32>, <[["x"], []]>>
+#b = #partita_plan.part<tensor<4x6xf32>, <[[], []]>>
+#n = #partita_plan.part<tensor<4xsi32>, <[["x"]]>>
+func.func @step4_type(%x: tensor<2x6xf32, #a>, %n: tensor<2xsi32, #n>) {
+  // expected-error @+1 {{STEP-4: counts are a part of an si64 value of fewer dims than the input}}
+  %0 = partita_collective.all_gather "g" %x counts %n : tensor<2xsi32, #n> over ["x"] : tensor<2x6xf32, #a> to tensor<4x6xf32, #b>
+  return
+}
+
+// -----
+
+#a = #partita_plan.part<tensor<4x6xf32>, <[[], []], partial ["x" sum]>>
+#b = #partita_plan.part<tensor<4x6xf32>, <[[], []]>>
+#n = #partita_plan.part<tensor<4xsi64>, <[[]]>>
+func.func @step4_kind(%x: tensor<4x6xf32, #a>, %n: tensor<4xsi64, #n>) {
+  // expected-error @+1 {{STEP-4: only a step that moves rows has counts}}
+  %0 = partita_collective.all_reduce "g" %x counts %n : tensor<4xsi64, #n> over ["x"] : tensor<4x6xf32, #a> to tensor<4x6xf32, #b>
+  return
+}

@@ -5,6 +5,7 @@
 #columns = #partita_plan.part<tensor<5x4xf32>, <[[], ["a"]]>>
 #whole = #partita_plan.part<tensor<5x4xf32>, <[[], []]>>
 #sum = #partita_plan.part<tensor<5x4xf32>, <[[], []], partial ["a" sum]>>
+#counts = #partita_plan.part<tensor<5xsi64>, <[["a"]]>>
 partita_plan.stage @s on <["a"=2], devices = [0, 1]>
 partita_plan.stage @t on <["a"=2], devices = [2, 3]>
 
@@ -30,6 +31,24 @@ func.func @s_forward(%r: tensor<?x4xf32, #rows>, %p: tensor<5x4xf32, #sum>) -> (
   // CHECK: partita_collective.offset 0 of tensor<?x4xf32, #{{.*}}>
   %8 = partita_collective.offset 0 of tensor<?x4xf32, #rows>
   return %5 : tensor<?x4xf32, #rows>
+}
+
+// CHECK-LABEL: func.func @counted
+func.func @counted(%r: tensor<?x4xf32, #rows>, %n: tensor<?xsi64, #counts>) -> tensor<5x4xf32, #whole>
+    attributes {partita_collective.stage = @s} {
+  // CHECK: partita_collective.all_gather "r" %{{.*}} counts %{{.*}} : tensor<?xsi64, #{{.*}}> over ["a"] : tensor<?x4xf32, #{{.*}}> to
+  %0 = partita_collective.all_gather "r" %r counts %n : tensor<?xsi64, #counts> over ["a"] : tensor<?x4xf32, #rows> to tensor<5x4xf32, #whole>
+  return %0 : tensor<5x4xf32, #whole>
+}
+
+// CHECK-LABEL: func.func @started_counted
+func.func @started_counted(%source: tensor<5x4xf32>, %target: tensor<5x4xf32>, %n: tensor<5xi64>) {
+  // CHECK: %[[T:.*]] = partita_collective.start 3 "all_gather" "p"(%{{.*}} : tensor<5x4xf32>) into(%{{.*}} : tensor<5x4xf32>) counts(%{{.*}} : tensor<5xi64>) over ["a"] part
+  %token = partita_collective.start 3 "all_gather" "p" (%source : tensor<5x4xf32>) into (%target : tensor<5x4xf32>) counts (%n : tensor<5xi64>) over ["a"]
+           part tensor<?x4xf32, #rows> to tensor<5x4xf32, #whole>
+  // CHECK: partita_collective.wait 3 %[[T]](%{{.*}} : tensor<5x4xf32>) into(%{{.*}} : tensor<5x4xf32>) counts(%{{.*}} : tensor<5xi64>)
+  %0 = partita_collective.wait 3 %token (%source : tensor<5x4xf32>) into (%target : tensor<5x4xf32>) counts (%n : tensor<5xi64>) to tensor<5x4xf32>
+  return
 }
 
 // CHECK-LABEL: func.func @started

@@ -31,6 +31,8 @@ TEST_F(DecompositionTest, EqualsTheComposite) {
     composites.insert(composite->getName().getStringRef().str());
     OpBuilder builder(composite);
     SmallVector<Value> values = composite.decompose(builder);
+    if (values.front() == composite->getResult(0)) // It cannot be spelled for these sizes, and says so.
+      continue;
     ASSERT_EQ(values.size(), composite->getNumResults());
     composite->replaceAllUsesWith(values);
     composite->erase();
@@ -45,7 +47,7 @@ TEST_F(DecompositionTest, EqualsTheComposite) {
     // In double precision nothing hides behind rounding.
     EXPECT_LE(findLargestError(small->results.begin()->second.reference, control.reference), 1e-12);
   }
-  EXPECT_EQ(composites.size(), 7u);
+  EXPECT_EQ(composites.size(), 10u);
 }
 
 TEST_F(DecompositionTest, NamesOfSmallOpsAreUniqueAndBeginWithTheCompositesNameWhichTheLastKeeps) {
@@ -58,6 +60,8 @@ TEST_F(DecompositionTest, NamesOfSmallOpsAreUniqueAndBeginWithTheCompositesNameW
       continue;
     OpBuilder builder(composite);
     SmallVector<Value> values = composite.decompose(builder);
+    if (values.front() == composite->getResult(0))
+      continue;
     EXPECT_EQ(getModelName(values.front().getDefiningOp()), "op");
     composite->replaceAllUsesWith(values);
     composite->erase();

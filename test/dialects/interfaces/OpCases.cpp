@@ -155,6 +155,13 @@ static void addIndexing(std::vector<OpCase> &cases) {
     cases.push_back(
         {"top_k \"op\" (%a0) dim 0 largest " + std::string(largest), {"tensor<6x4xsi8>"}, "tensor<6x4xsi64>", 3});
   }
+  // Blocks along the dim, also with many equal elements.
+  for (const char *largest : {"true", "false"}) {
+    std::string tail = std::string(" largest ") + largest;
+    cases.push_back({"top_k \"op\" (%a0) dim 1" + tail, {"tensor<3x24xf32>"}, "tensor<3x2xsi64>"});
+    cases.push_back({"top_k \"op\" (%a0) dim 0" + tail, {"tensor<18x2xsi8>"}, "tensor<3x2xsi32>", 3});
+    cases.push_back({"top_k \"op\" (%a0) dim 1" + tail, {"tensor<2x16x3xbf16>"}, "tensor<2x1x3xsi64>"});
+  }
   for (const char *ends : {"exclusive false reverse false", "exclusive true reverse false",
                            "exclusive false reverse true", "exclusive true reverse true"}) {
     cases.push_back(
@@ -276,6 +283,36 @@ static void addRecurrent(std::vector<OpCase> &cases) {
        three + "clip 2.0 reset_after false coupled true");
 }
 
+/// Uneven and empty experts, places that are no expert (4 experts, places from 0 to `maximum`), one set of weights or
+/// one for each set of tokens.
+static void addExperts(std::vector<OpCase> &cases) {
+  auto layer = [&](const std::string &function, const std::string &operands, std::vector<std::string> types,
+                   const std::string &result, int maximum) {
+    cases.push_back({"experts \"op\" " + function + " (" + operands + ")", std::move(types), result, maximum});
+  };
+  std::string all = "%a0 at %a1 shares %a2 gate %a3 gate_bias %a4 up %a5 up_bias %a6 down %a7";
+  layer("silu", all,
+        {"tensor<2x6x3xf32>", "tensor<2x6x2xsi64>", "tensor<2x6x2xf32>", "tensor<1x4x5x3xf32>", "tensor<1x4x5xf32>",
+         "tensor<1x4x5x3xf32>", "tensor<1x4x5xf32>", "tensor<1x4x3x5xf32>"},
+        "tensor<2x6x3xf32>", 5);
+  layer("gelu_tanh", "%a0 at %a1 shares %a2 gate %a3 up %a4 down %a5",
+        {"tensor<1x9x4xf32>", "tensor<1x9x2xsi32>", "tensor<1x9x2xf32>", "tensor<1x4x6x4xf32>", "tensor<1x4x6x4xf32>",
+         "tensor<1x4x2x6xf32>"},
+        "tensor<1x9x2xf32>", 3);
+  layer("relu", "%a0 at %a1 gate %a2 down %a3",
+        {"tensor<3x5x2xf32>", "tensor<3x5x1xsi64>", "tensor<3x2x3x2xf32>", "tensor<3x2x2x3xf32>"}, "tensor<3x5x2xf32>",
+        2);
+  for (const char *element : {"f32", "si8"}) {
+    std::string rows = std::string("tensor<3x2x5x2x") + element + ">";
+    cases.push_back({R"(counted "op" (%a0, %a1) share 0.5)", {rows, "tensor<3x2xsi64>"}, rows, 6});
+  }
+  cases.push_back({R"(counted "op" (%a0, %a1) share 1.0)", {"tensor<7xf16>", "tensor<si64>"}, "tensor<7xf16>", 7});
+  layer("gelu", "%a0 at %a1 shares %a2 gate %a3 down %a4",
+        {"tensor<1x16x2xbf16>", "tensor<1x16x3xui8>", "tensor<1x16x3xbf16>", "tensor<1x6x4x2xbf16>",
+         "tensor<1x6x2x4xbf16>"},
+        "tensor<1x16x2xbf16>", 7);
+}
+
 static void addSymbolic(std::vector<OpCase> &cases) {
   auto shape = [](const std::string &dims, const std::string &sizes) {
     return "tensor<" + dims + "xf32, #partita.shape<[<\"batch\", 1, 9>], ()[s0] -> (" + sizes + ")>>";
@@ -325,6 +362,7 @@ std::vector<OpCase> listOpCases() {
   addReductions(cases);
   addComposites(cases);
   addRecurrent(cases);
+  addExperts(cases);
   addSymbolic(cases);
   return cases;
 }

@@ -41,7 +41,7 @@ func.func private @place1_partial() attributes {p = #partita_plan.placement<[["x
 // -----
 
 // expected-error @+1 {{PLACE-1: axis 'x' is used twice}}
-func.func private @place1_loops() attributes {p = #partita_plan.loops<[["x"], ["x"]]>}
+func.func private @place1_loops() attributes {p = #partita_plan.loops<[["x", "x"], []]>}
 
 // -----
 
