@@ -26,8 +26,8 @@ static LogicalResult verifyLikeness(ExpertsOp op, const Likeness &likeness) {
                             << likeness.dims.size();
   for (auto [dim, like] : llvm::enumerate(likeness.dims)) {
     auto other = tensorType(like.first);
-    bool isShared = dim == 0 && like.first == op.getTokens() && type.getDimSize(0) == 1 &&
-                    likeness.value != op.getResult();
+    bool isShared =
+        dim == 0 && like.first == op.getTokens() && type.getDimSize(0) == 1 && likeness.value != op.getResult();
     if (!isShared && !mayBeEqual(type, dim, other, like.second))
       return op.emitOpError() << "GRAPH-1: dim " << dim << " of " << type << " differs from dim " << like.second
                               << " of " << other;

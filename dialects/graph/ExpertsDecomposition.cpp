@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // experts spelled in small ops: count-then-exchange dispatch. In each block of tokens those of each expert are counted
-// and put in rows [expert, row], in which there is room for all of them; the rows go to their experts, through them, and
-// back. A row behind the last token of an expert holds nothing that is read.
+// and put in rows [expert, row], in which there is room for all of them; the rows go to their experts, through them,
+// and back. A row behind the last token of an expert holds nothing that is read.
 #include "partita/dialects/graph/Experts.h"
 #include "partita/dialects/graph/SmallOps.h"
 
@@ -39,8 +39,8 @@ private:
                           small.builder.getI64IntegerAttr(dim));
   }
   Value compare(StringRef suffix, ElementwiseKind kind, Value a, Value b) {
-    return ElementwiseOp::create(small.builder, small.location, cast<RankedTensorType>(tensorType(a).clone(flag)), small.part(suffix), kind,
-                                 ValueRange{a, b});
+    return ElementwiseOp::create(small.builder, small.location, cast<RankedTensorType>(tensorType(a).clone(flag)),
+                                 small.part(suffix), kind, ValueRange{a, b});
   }
   Value select(StringRef suffix, Value condition, Value yes, Value no) {
     return ElementwiseOp::create(small.builder, small.location, yes.getType(), small.part(suffix),
@@ -77,7 +77,8 @@ private:
   RankedTensorType tokens;
   DimSize s, g, m, k, e, h, o;
   Type index, flag;
-  /// places [s, g, m, k]; whether a token chose an expert, and which row is its own there, [s, g, m, e]; counts [s, g, e].
+  /// places [s, g, m, k]; whether a token chose an expert, and which row is its own there, [s, g, m, e]; counts [s, g,
+  /// e].
   Value places, chosen, slot, counts;
   /// The counts where the rows go, [e, s, g].
   Value arrivedCounts;
@@ -92,8 +93,8 @@ void Dispatch::countChosen() {
   Value hits = compare("hits", ElementwiseKind::eq, wanted, iota("experts", all, 4));
   chosen = small.reduce("chosen", ReduceKind::logical_or, hits, {3});
   Value ones = small.cast("ones", chosen, index);
-  slot = CumulativeOp::create(small.builder, small.location, tensorType(ones), small.part("slot"), ReduceKind::sum, ones,
-                              2, /*exclusive=*/true, /*reverse=*/false);
+  slot = CumulativeOp::create(small.builder, small.location, tensorType(ones), small.part("slot"), ReduceKind::sum,
+                              ones, 2, /*exclusive=*/true, /*reverse=*/false);
   counts = small.reduce("counts", ReduceKind::sum, ones, {2});
 }
 
@@ -102,10 +103,9 @@ Value Dispatch::sendRows() {
   DimSize bin = m + DimSize(1);
   Value nowhere = small.number("nowhere", m.constant, tensorType(slot));
   Value target = transpose("target", select("target_slot", chosen, slot, nowhere), {s, g, e, m}, {0, 1, 3, 2});
-  Value order = ScatterAlongOp::create(small.builder, small.location, typeOf({s, g, e, bin}, index),
-                                       small.part("order_and_rest"), ScatterKind::update, target,
-                                       iota("tokens_of_block", {s, g, e, m}, 3), Value(), 3,
-                                       ArrayRef<int64_t>{0, 1, 2, 3});
+  Value order = ScatterAlongOp::create(
+      small.builder, small.location, typeOf({s, g, e, bin}, index), small.part("order_and_rest"), ScatterKind::update,
+      target, iota("tokens_of_block", {s, g, e, m}, 3), Value(), 3, ArrayRef<int64_t>{0, 1, 2, 3});
   order = small.slice("order", order, {0, 0, 0, 0}, {s, g, e, m});
   Value flat = small.reshape("order/flat", order, {s, g, product(e, m)});
   Value blocks = small.reshape("tokens", op.getTokens(), {s, g, m, h});
@@ -132,12 +132,11 @@ Value Dispatch::runExperts() {
       sizes.push_back(DimSize(type.getDimSize(dim)));
     return small.reshape(suffix, weight, sizes);
   };
-  Value out = ExpertsOp::create(small.builder, small.location, typeOf({e, all, o}, tokens.getElementType()),
-                                small.part("out"), op.getFunction(), small.reshape("arrived/flat", arrived, {e, all, h}),
-                                small.reshape("row_place/flat", place, {e, all, one}), Value(),
-                                ownSet("gate", op.getGate()), ownSet("gate_bias", op.getGateBias()),
-                                ownSet("up", op.getUp()), ownSet("up_bias", op.getUpBias()),
-                                ownSet("down", op.getDown()));
+  Value out = ExpertsOp::create(
+      small.builder, small.location, typeOf({e, all, o}, tokens.getElementType()), small.part("out"), op.getFunction(),
+      small.reshape("arrived/flat", arrived, {e, all, h}), small.reshape("row_place/flat", place, {e, all, one}),
+      Value(), ownSet("gate", op.getGate()), ownSet("gate_bias", op.getGateBias()), ownSet("up", op.getUp()),
+      ownSet("up_bias", op.getUpBias()), ownSet("down", op.getDown()));
   return count("out/counted", small.reshape("out/rows", out, {e, s, g, m, o}), arrivedCounts);
 }
 

@@ -112,8 +112,8 @@ LoopNest TopKOp::getLoopNest() {
   return nest;
 }
 
-/// The best of each block, and the best of those. Of equal elements the one of the earlier block comes first, as it does
-/// in a block.
+/// The best of each block, and the best of those. Of equal elements the one of the earlier block comes first, as it
+/// does in a block.
 SmallVector<Value> TopKOp::decompose(OpBuilder &builder) {
   auto input = tensorType(getInput()), result = tensorType(getResult());
   int64_t dim = getDim();

@@ -32,9 +32,12 @@ public:
       : tensors(tensors), builder(tensors.builder), location(op.getLoc()), op(op), type(typeOf(op.getResult())),
         computed(getComputedType(type.getElementType())), tokens(operands[0]), places(operands[1]) {
     size_t next = 2;
-    for (auto [value, target] :
-         {std::pair(op.getShares(), &shares), {op.getGate(), &gate}, {op.getGateBias(), &gateBias},
-          {op.getUp(), &up}, {op.getUpBias(), &upBias}, {op.getDown(), &down}})
+    for (auto [value, target] : {std::pair(op.getShares(), &shares),
+                                 {op.getGate(), &gate},
+                                 {op.getGateBias(), &gateBias},
+                                 {op.getUp(), &up},
+                                 {op.getUpBias(), &upBias},
+                                 {op.getDown(), &down}})
       if (value)
         *target = operands[next++];
     RankedTensorType gateType = typeOf(op.getGate()), placeType = typeOf(op.getPlaces());
@@ -247,15 +250,14 @@ Value lowering::lowerCounted(TensorBuilder &tensors, graph::CountedOp op, ValueR
     leading.push_back(getAffineDimExpr(dim, op.getContext()));
   Value firstRow = tensors.offsetOf(type, row);
   auto identity = AffineMap::getMultiDimIdentityMap(rank, op.getContext());
-  return tensors.map({operands[0], operands[1]}, {identity, AffineMap::get(rank, 0, leading, op.getContext())},
-                     tensors.sizesOf(type), type.getElementType(), [&](Scalars &at, ValueRange elements) -> Value {
-                       Value index = linalg::IndexOp::create(at.builder, at.location, row);
-                       index = arith::AddIOp::create(at.builder, at.location, index, firstRow);
-                       Value count = arith::IndexCastOp::create(at.builder, at.location, index.getType(), elements[1]);
-                       Value isThere =
-                           arith::CmpIOp::create(at.builder, at.location, arith::CmpIPredicate::slt, index, count);
-                       Value zero = arith::ConstantOp::create(at.builder, at.location,
-                                                              at.builder.getZeroAttr(elements[0].getType()));
-                       return arith::SelectOp::create(at.builder, at.location, isThere, elements[0], zero);
-                     });
+  return tensors.map(
+      {operands[0], operands[1]}, {identity, AffineMap::get(rank, 0, leading, op.getContext())}, tensors.sizesOf(type),
+      type.getElementType(), [&](Scalars &at, ValueRange elements) -> Value {
+        Value index = linalg::IndexOp::create(at.builder, at.location, row);
+        index = arith::AddIOp::create(at.builder, at.location, index, firstRow);
+        Value count = arith::IndexCastOp::create(at.builder, at.location, index.getType(), elements[1]);
+        Value isThere = arith::CmpIOp::create(at.builder, at.location, arith::CmpIPredicate::slt, index, count);
+        Value zero = arith::ConstantOp::create(at.builder, at.location, at.builder.getZeroAttr(elements[0].getType()));
+        return arith::SelectOp::create(at.builder, at.location, isThere, elements[0], zero);
+      });
 }

@@ -163,8 +163,8 @@ struct LowerRuntimeCallsPass : lowering::impl::LowerRuntimeCallsPassBase<LowerRu
       arguments.push_back(pointerTo(builder, counts));
       arguments.push_back(identifier(builder, start.getLoc(), cast<ShapedType>(counts.getType()).getRank()));
     }
-    callRuntime(builder, start.getLoc(), start.getCounts() ? "partita_collective_start_counted" : "partita_collective_start",
-         arguments);
+    callRuntime(builder, start.getLoc(),
+                start.getCounts() ? "partita_collective_start_counted" : "partita_collective_start", arguments);
   }
 
   LogicalResult lowerIndex(OpBuilder &builder, Operation *op, Value context, Type type, int64_t dim, bool isOffset) {

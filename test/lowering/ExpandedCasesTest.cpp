@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Op cases that are split across parts (blocks of an ordered dim, units of a cell, tokens and experts over one axis), as
-// machine code of several ranks: against the interpreter's run of the same program and of the whole op.
+// Op cases that are split across parts (blocks of an ordered dim, units of a cell, tokens and experts over one axis),
+// as machine code of several ranks: against the interpreter's run of the same program and of the whole op.
 #include "../dialects/interfaces/OpCases.h"
 #include "JitProgram.h"
 #include "partita/dialects/plan/Plan.h"
@@ -89,7 +89,8 @@ std::vector<Cut> listCuts() {
     LoopNest nest = cast<SplitOpInterface>(op).getLoopNest();
     for (auto [parallel, reduced] : nest.jointLoops)
       for (int64_t parts : {2, 3})
-        cuts.push_back({entry, {nest.loops[parallel].label, nest.loops[reduced].label}, parts, parts == 2 ? "unit" : ""});
+        cuts.push_back(
+            {entry, {nest.loops[parallel].label, nest.loops[reduced].label}, parts, parts == 2 ? "unit" : ""});
     for (const partita::Loop &loop : nest.loops)
       if (loop.kind == LoopKind::expand && (!isCell || kinds.insert(entry.body.substr(15, 5)).second))
         cuts.push_back({entry, {loop.label}, 2, isCell ? "batch" : ""});

@@ -139,18 +139,19 @@ static void importExperts(NodeContext &node) {
       !scores[1].isStatic() || k > scores[1].constant)
     return node.failShape("tokens " + toText(whole) + ", scores " + toText(scores) + ", fc1 " + toText(gate) +
                           " and fc2 " + toText(down) + " do not fit together, or k is not among the experts");
-  Routing routing = route(node, node.reshape(logits, {tokens[0], tokens[1], scores[1]}, "scores/reshape"), k,
-                          isNormalized, element);
+  Routing routing =
+      route(node, node.reshape(logits, {tokens[0], tokens[1], scores[1]}, "scores/reshape"), k, isNormalized, element);
   Sizes results{tokens[0], tokens[1], down[2]};
   if (!routing.shares)
     return;
-  Value sum = node.finish(ExpertsOp::create(
-      node.getSession().getBuilder(), node.getLocation(), node.makeType(results, element), node.partName("experts"),
-      *function, node.reshape(x, tokens, "tokens"), routing.places, routing.shares, weights->gate, weights->gateBias,
-      weights->up, weights->upBias, weights->down));
+  Value sum = node.finish(
+      ExpertsOp::create(node.getSession().getBuilder(), node.getLocation(), node.makeType(results, element),
+                        node.partName("experts"), *function, node.reshape(x, tokens, "tokens"), routing.places,
+                        routing.shares, weights->gate, weights->gateBias, weights->up, weights->upBias, weights->down));
   if (weights->downBias) {
     Value table = node.reshape(weights->downBias, {scores[1], down[2]}, "bias/table");
-    Value bias = node.contract(routing.shares, node.gather(table, routing.places, 0, "bias"), "stk,stko->sto", "biases");
+    Value bias =
+        node.contract(routing.shares, node.gather(table, routing.places, 0, "bias"), "stk,stko->sto", "biases");
     sum = node.elementwise(Kind::add, {sum, bias}, "biased");
   }
   Sizes result = whole;
