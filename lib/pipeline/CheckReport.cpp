@@ -3,7 +3,6 @@
 #include "Flow.h"
 #include "partita/dialects/interfaces/SymbolicShape.h"
 #include "llvm/ADT/StringExtras.h"
-#include <set>
 
 using namespace mlir;
 
@@ -76,11 +75,22 @@ static std::string describeLoops(const std::optional<LoopNest> &nest) {
   for (const Loop &loop : nest->loops)
     if (loop.kind != LoopKind::whole)
       parts.push_back(loop.label + markOf(loop.kind).str());
+  for (auto [parallel, reduced] : nest->jointLoops)
+    parts.push_back(nest->loops[parallel].label + " with " + nest->loops[reduced].label + " (exchanged)");
   std::string text = "splits " + (parts.empty() ? "nothing" : llvm::join(parts, ", "));
-  std::set<std::string> reasons;
-  for (const Loop &loop : nest->loops)
-    if (loop.kind == LoopKind::whole && reasons.insert(loop.reason).second)
-      text += "; not " + loop.label + ": " + loop.reason;
+  // Loops of one reason together, in the order of the first of each.
+  std::vector<std::pair<std::string, std::string>> reasons;
+  for (const Loop &loop : nest->loops) {
+    if (loop.kind != LoopKind::whole)
+      continue;
+    auto known = llvm::find_if(reasons, [&](const auto &entry) { return entry.first == loop.reason; });
+    if (known == reasons.end())
+      reasons.emplace_back(loop.reason, loop.label);
+    else
+      known->second += ", " + loop.label;
+  }
+  for (const auto &[reason, labels] : reasons)
+    text += "; not " + labels + ": " + reason;
   return text;
 }
 
@@ -179,9 +189,15 @@ static JsonValue opToJson(const CheckedOp &op) {
                                         : splits)
           .append(described);
   }
+  JsonValue joint = JsonValue::makeArray();
+  if (op.loops)
+    for (auto [parallel, reduced] : op.loops->jointLoops)
+      joint.append(JsonValue::makeArrayOf(
+          std::vector<std::string>{op.loops->loops[parallel].label, op.loops->loops[reduced].label}));
   entry.set("splits", splits)
       .set("splits_reduced", reduced)
       .set("splits_expanded", expanded)
+      .set("splits_together", joint)
       .set("whole", whole)
       .set("operations", op.operations);
   return entry;

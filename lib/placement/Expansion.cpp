@@ -3,6 +3,8 @@
 #include "partita/placement/Destinations.h"
 #include "llvm/ADT/EquivalenceClasses.h"
 
+#include <set>
+
 using namespace mlir;
 
 namespace partita::placement {
@@ -103,6 +105,10 @@ private:
 };
 } // namespace
 
+static bool canBeCut(const partita::Loop &loop) {
+  return loop.kind == LoopKind::parallel || loop.kind == LoopKind::reduction;
+}
+
 static bool crosses(const SmallOp &small) { return small.op->hasAttr(kCrossesAttr); }
 
 void Expansion::matchLoops(const LoopNest &nest) {
@@ -151,10 +157,9 @@ private:
   }
 
   std::optional<std::string> placeSmallOp(const SmallOp &small, ExpansionStep &step) {
-    for (auto [loop, info] : llvm::zip(small.loops, small.nest.loops)) {
-      bool canBeCut = info.kind == LoopKind::parallel || info.kind == LoopKind::reduction;
-      step.loops.push_back(loop >= 0 && canBeCut ? assignment[loop] : DimSplit());
-    }
+    for (auto [loop, info] : llvm::zip(small.loops, small.nest.loops))
+      step.loops.push_back(loop >= 0 && canBeCut(info) ? assignment[loop] : DimSplit());
+    followOperands(small, step.loops);
     std::string error;
     std::optional<OpPlacements> placements = placeOp(small.op, small.nest, step.loops, mesh, {}, &error);
     if (!placements)
@@ -179,6 +184,30 @@ private:
     }
     step.placements = std::move(*placements);
     return std::nullopt;
+  }
+
+  /// Loops that are none of the composite's are cut as the operands that they walk lie. What a crossing op reads may
+  /// lie over axes that its own loops cut: these it gives up.
+  void followOperands(const SmallOp &small, LoopAssignment &loops) {
+    std::set<int> used;
+    for (const DimSplit &splits : loops)
+      for (const Split &split : splits)
+        used.insert(split.axis);
+    std::vector<PlacedView> views;
+    for (auto [operand, indexing] : llvm::zip(small.op->getOperands(), small.nest.operands)) {
+      if (!isa<RankedTensorType>(operand.getType()))
+        continue;
+      PlacedView view{toDims(indexing), copies[operand].front()};
+      for (DimSplit &splits : view.placement.dims)
+        std::erase_if(splits, [&](const Split &split) { return crosses(small) && used.count(split.axis); });
+      views.push_back(std::move(view));
+    }
+    std::optional<LoopAssignment> inferred = inferAssignment(toLoops(small.nest), views, mesh);
+    for (size_t loop = 0; inferred && loop < loops.size(); ++loop)
+      if (small.loops[loop] < 0 && canBeCut(small.nest.loops[loop]))
+        for (const Split &split : (*inferred)[loop])
+          if (!used.count(split.axis))
+            loops[loop].push_back(split);
   }
 
   /// From where the operand comes to `wanted`: that itself if it is there.

@@ -21,6 +21,12 @@ static placement::LoopAssignment drawLoops(Operation *op, const LoopNest &nest, 
     placement::LoopAssignment tried = assignment;
     int64_t unit = random() % 4 == 0 ? 2 : 1;
     tried[loop].push_back({static_cast<int>(axis), unit});
+    // Every second time with the loop that may share the axis.
+    for (auto [parallel, reduced] : nest.jointLoops)
+      if ((loop == parallel || loop == reduced) && random() % 2 == 0) {
+        tried[loop == parallel ? reduced : parallel].push_back({static_cast<int>(axis), unit});
+        break;
+      }
     if (placement::placePlannedOp(op, nest, tried, mesh, {}))
       assignment = tried;
   }

@@ -58,5 +58,6 @@ TEST_P(RandomPlans, TwoStagesOfUnequalMeshes) {
     check(pairs[seed % pairs.size()], 1000 + seed);
 }
 
-INSTANTIATE_TEST_SUITE_P(Graphs, RandomPlans, testing::Values("mlp", "block", "convnet", "rotary", "indexing", "halos"),
+INSTANTIATE_TEST_SUITE_P(Graphs, RandomPlans,
+                         testing::Values("mlp", "block", "convnet", "rotary", "indexing", "halos", "experts"),
                          [](const auto &info) { return std::string(info.param); });

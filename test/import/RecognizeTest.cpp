@@ -80,3 +80,7 @@ TEST(Recognize, SimplifiedMovementComputesTheSame) {
 TEST(Recognize, AttentionComputesTheSame) {
   compareFile("recognize-attention.mlir", import::createRecognizeCompositesPass());
 }
+
+TEST(Recognize, ExpertsComputeTheSame) {
+  compareFile("recognize-experts.mlir", import::createRecognizeCompositesPass());
+}

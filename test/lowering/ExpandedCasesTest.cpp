@@ -46,6 +46,8 @@ TEST_P(ExpandedCases, EqualTheWholeOp) {
   OwningOpRef<ModuleOp> module = parse(*context, cut.entry.text());
   ASSERT_TRUE(module);
   func::FuncOp function = interpreter::findGraphFunction(*module);
+  for (unsigned index = 0; index < function.getNumArguments(); ++index)
+    function.setArgAttr(index, "partita.role", StringAttr::get(context.get(), "input"));
   function.setResultAttr(0, "partita.name", StringAttr::get(context.get(), "r"));
   placement::Mesh mesh = placement::makeMesh({{"a", cut.parts}, {"b", 2}});
   OpBuilder builder = OpBuilder::atBlockBegin(module->getBody());

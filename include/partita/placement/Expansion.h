@@ -6,8 +6,8 @@
 // as these are. Every value of the expansion has one placement, that of its loops; partial results are all-reduced at
 // once, before anything reads them. A small op that says so (`partita.crosses`) reads across parts: its loops are
 // matched by its results only, and what it reads elsewhere than it is made is brought to it by one step (all-gather,
-// slice, all-to-all, exchange). A loop that a small op cannot cut stays uncut. So the cuts of the op decide everything
-// about its expansion.
+// slice, all-to-all, exchange). Loops that are none of the composite's are cut as what they walk lies; one that a small
+// op cannot cut stays uncut. So the cuts of the op decide everything about its expansion.
 //
 // Example: softmax along j of x[i,j], with j over axis a, becomes on each rank
 //   max over j      max(a)   all-reduce

@@ -34,6 +34,7 @@ bool recognizeSilu(mlir::Operation *op, Rewriter &rewriter);
 bool recognizeSoftmax(mlir::Operation *op, Rewriter &rewriter);
 bool recognizeAttention(mlir::Operation *op, Rewriter &rewriter);
 bool recognizeRotary(mlir::Operation *op, Rewriter &rewriter);
+bool recognizeExperts(mlir::Operation *op, Rewriter &rewriter);
 
 } // namespace partita::import
 
