@@ -2,6 +2,7 @@
 #include "partita/placement/Expansion.h"
 #include "partita/placement/Destinations.h"
 #include "llvm/ADT/EquivalenceClasses.h"
+#include "llvm/ADT/Sequence.h"
 
 #include <set>
 
@@ -189,22 +190,28 @@ private:
   /// Loops that are none of the composite's are cut as the operands that they walk lie. What a crossing op reads may
   /// lie over axes that its own loops cut: these it gives up.
   void followOperands(const SmallOp &small, LoopAssignment &loops) {
+    auto isFree = [&](size_t loop) { return small.loops[loop] < 0 && canBeCut(small.nest.loops[loop]); };
+    if (llvm::none_of(llvm::seq<size_t>(0, loops.size()), isFree))
+      return;
     std::set<int> used;
     for (const DimSplit &splits : loops)
       for (const Split &split : splits)
         used.insert(split.axis);
     std::vector<PlacedView> views;
+    bool anyCut = false;
     for (auto [operand, indexing] : llvm::zip(small.op->getOperands(), small.nest.operands)) {
       if (!isa<RankedTensorType>(operand.getType()))
         continue;
       PlacedView view{toDims(indexing), copies[operand].front()};
-      for (DimSplit &splits : view.placement.dims)
+      for (DimSplit &splits : view.placement.dims) {
         std::erase_if(splits, [&](const Split &split) { return crosses(small) && used.count(split.axis); });
+        anyCut |= !splits.empty();
+      }
       views.push_back(std::move(view));
     }
-    std::optional<LoopAssignment> inferred = inferAssignment(toLoops(small.nest), views, mesh);
+    std::optional<LoopAssignment> inferred = anyCut ? inferAssignment(toLoops(small.nest), views, mesh) : std::nullopt;
     for (size_t loop = 0; inferred && loop < loops.size(); ++loop)
-      if (small.loops[loop] < 0 && canBeCut(small.nest.loops[loop]))
+      if (isFree(loop))
         for (const Split &split : (*inferred)[loop])
           if (!used.count(split.axis))
             loops[loop].push_back(split);

@@ -212,10 +212,10 @@ public:
     Part whole{layer.down, 0, 1, countOutputs(layer.down)};
     auto result = typeOf(root->getResult(0));
     SmallVector<DimSize> sizes{DimSize(1), *getDimSize(result, 0), *getDimSize(result, 1)};
-    Value made = ExpertsOp::create(builder, root->getLoc(), getTensorType(sizes, result.getElementType()),
-                                   name("experts"), layer.function, asSet(layer.tokens, "tokens"),
-                                   asSet(layer.places, "places"), asSet(layer.shares, "shares"), gate, Value(), up,
-                                   Value(), takeWeight(whole, "down"));
+    Value made =
+        ExpertsOp::create(builder, root->getLoc(), getTensorType(sizes, result.getElementType()), name("experts"),
+                          layer.function, asSet(layer.tokens, "tokens"), asSet(layer.places, "places"),
+                          asSet(layer.shares, "shares"), gate, Value(), up, Value(), takeWeight(whole, "down"));
     rewriter.replace(root, ReshapeOp::create(builder, root->getLoc(), result, name("result"), made));
   }
 
