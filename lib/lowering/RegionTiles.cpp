@@ -14,7 +14,9 @@ constexpr int64_t leastProduct = 1 << 20, leastProductTile = 2 << 20;
 /// Bytes that must be moved, weighted by what is computed on them, for threads to pay.
 constexpr int64_t leastRowWork = 256 << 10, leastRowTileWork = 64 << 10;
 /// Rows and columns of a block of a product: its result stays in the cache beside the operands' packed parts.
-constexpr int64_t mostRows = 128, mostColumns = 512, leastRows = 32, leastColumns = 64;
+constexpr int64_t mostRows = 512, mostColumns = 512, mostOfBlock = 128 << 10, leastRows = 32, leastColumns = 96;
+/// Rows of a strip.
+constexpr int64_t mostStripRows = 128;
 /// Elements of a strip of scores.
 constexpr int64_t stripElements = 64 << 10;
 /// Enough tiles to share them out evenly among a few threads.
@@ -132,6 +134,15 @@ static int64_t wholeColumns(const KernelRegion &region) {
   return count;
 }
 
+/// Elements along all axes of a role.
+static int64_t boundOf(const KernelRegion &region, AxisRole role) {
+  int64_t count = 1;
+  for (const RegionAxis &axis : region.getAxes())
+    if (axis.isActive && axis.role == role)
+      count *= std::max<int64_t>(axis.bound, 1);
+  return count * stepOf(region, role);
+}
+
 /// A packed operand's panels stay whole: an axis of few elements behind another one of the same role.
 static void keepPanels(KernelRegion &region) {
   int64_t last = -1, columns = 0;
@@ -150,7 +161,8 @@ bool lowering::chooseBlocks(KernelRegion &region) {
     return false;
   keepPanels(region);
   int64_t perColumn = wholeColumns(region) * stepOf(region, AxisRole::column);
-  int64_t perRow = stepOf(region, AxisRole::row), rows = mostRows, columns = mostColumns;
+  int64_t perRow = stepOf(region, AxisRole::row), rows = std::min(mostRows, boundOf(region, AxisRole::row));
+  int64_t columns = std::clamp(mostOfBlock / std::max<int64_t>(rows, 1), leastColumns, mostColumns);
   auto cut = [&] {
     for (auto [number, axis] : llvm::enumerate(region.getAxes()))
       if (axis.role == AxisRole::batch)
@@ -162,8 +174,11 @@ bool lowering::chooseBlocks(KernelRegion &region) {
     bool canHalve = rows > leastRows || columns > leastColumns;
     if (!canHalve || work < 2 * static_cast<double>(leastProductTile) * countTiles(region))
       break;
-    bool halvesColumns = columns > leastColumns && (columns >= 4 * rows || rows <= leastRows);
-    (halvesColumns ? columns : rows) /= 2;
+    // The second operand, mostly a weight, is read once for all rows of a block: rows are cut last.
+    if (columns > leastColumns)
+      columns = std::max(columns / 2, leastColumns);
+    else
+      rows /= 2;
   }
   // Small products of a batch together.
   for (int64_t number = region.getAxes().size(); number-- > 0;) {
@@ -188,7 +203,7 @@ bool lowering::chooseStrips(KernelRegion &region) {
         elements *= sizeOf(region, tie, bound, /*ofOneElement=*/true);
       longest = std::max(longest, elements);
     }
-  int64_t most = std::clamp<int64_t>(stripElements / longest, 8, mostRows);
+  int64_t most = std::clamp<int64_t>(stripElements / longest, 8, mostStripRows);
   bool isCut = false;
   for (int64_t number = region.getAxes().size(); number-- > 0;) {
     RegionAxis &axis = region.getAxis(number);

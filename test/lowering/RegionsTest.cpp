@@ -165,7 +165,7 @@ std::vector<Case> makeProductCases() {
         %h = partita_graph.reshape "h" (%p) : ($C) -> $D
         %y = partita_graph.transpose "y" (%h) permutation [0, 2, 1, 3] : ($D) -> $E
         return %y : $E })",
-           {{"$A", "2x131x67"}, {"$B", "67x192"}, {"$C", "2x131x192"}, {"$D", "2x131x6x32"}, {"$E", "2x6x131x32"}})},
+           {{"$A", "2x131x167"}, {"$B", "167x192"}, {"$C", "2x131x192"}, {"$D", "2x131x6x32"}, {"$E", "2x6x131x32"}})},
       {"Convolution", 1,
        withTypes(R"((%x: $A, %w: $B, %m: $C, %v: $C, %s: $C, %t: $C) -> $D {
         %c = partita_graph.convolution "c" (%x, %w) strides [2, 1] padding [1, 1, 1, 1] dilations [1, 1] groups 1 : ($A, $B) -> $D

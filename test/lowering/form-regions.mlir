@@ -46,13 +46,12 @@ func.func @rows(%context: !llvm.ptr, %a: tensor<512x512xf32>, %b: tensor<512x512
 
 // A product in blocks, with bias: the bias of the block's columns, and the product before it only as a block.
 // CHECK-LABEL: func.func @product
-// CHECK: scf.forall (%[[I:.*]], %[[J:.*]]) = (0, 0) to (256, 512) step (64, 256)
-// CHECK: tensor.extract_slice %arg1[%[[I]], 0] [64, 128]
-// CHECK: tensor.extract_slice %arg2[0, %[[J]]] [128, 256]
-// CHECK: linalg.fill {{.*}} -> tensor<64x256xf32>
+// CHECK: scf.forall (%[[J:.*]]) = (0) to (512) step (64)
+// CHECK: tensor.extract_slice %arg2[0, %[[J]]] [128, 64]
+// CHECK: linalg.fill {{.*}} -> tensor<256x64xf32>
 // CHECK: arith.mulf
-// CHECK: } -> tensor<64x256xf32>
-// CHECK: tensor.extract_slice %arg3[%[[J]]] [256]
+// CHECK: } -> tensor<256x64xf32>
+// CHECK: tensor.extract_slice %arg3[%[[J]]] [64]
 // CHECK: linalg.generic
 // CHECK: scf.forall.in_parallel
 func.func @product(%context: !llvm.ptr, %a: tensor<256x128xf32>, %b: tensor<128x512xf32>, %c: tensor<512xf32>) -> tensor<256x512xf32> attributes {partita_collective.kernel = @s} {
