@@ -84,6 +84,8 @@ public:
   /// False, once with a report, when loops and functions spell more nodes than one import may have.
   bool countNestedNode();
   uint64_t getNestedNodes() const { return nestedNodes; }
+  /// Ops made so far.
+  uint64_t countOps() const { return names.size(); }
 
   /// The nodes that read a tensor, one entry for each use, of the body that defines it; nullptr stands for an output.
   const std::vector<const onnx::Node *> &getConsumers(const std::string &tensor);

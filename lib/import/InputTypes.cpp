@@ -61,6 +61,10 @@ private:
 
   ImportSession &session;
   const ImportOptions &options;
+  /// Whether the binding is one of a batch that the file has as a number in front of every input: right where it is
+  /// that number, else reported.
+  bool isFixedBatch(const DimBinding &binding);
+
   std::map<std::string, std::string> keyOfPlace;
   std::map<std::string, int64_t> fixed; // places with a number in the file
   std::set<std::string> keys, unbound;
@@ -80,6 +84,22 @@ void DimTable::addInput(const onnx::ValueInfo &input) {
   }
 }
 
+bool DimTable::isFixedBatch(const DimBinding &binding) {
+  std::set<int64_t> leading;
+  for (const auto &[place, extent] : fixed)
+    if (llvm::StringRef(place).ends_with("[0]"))
+      leading.insert(extent);
+  if (binding.target != "batch" || leading.size() != 1)
+    return false;
+  int64_t batch = *leading.begin();
+  if (binding.minimum != batch || binding.maximum != batch)
+    session.report(session.getLocation(""), "E-DIM-NAME",
+                   "the batch is the number " + llvm::Twine(batch) +
+                       " in the file, which its operators may repeat: only --batch " + llvm::Twine(batch) +
+                       " fits; another one needs a file that was exported with a symbolic batch");
+  return true;
+}
+
 void DimTable::bind() {
   Location location = session.getLocation("");
   for (const DimBinding &binding : options.dims) {
@@ -94,6 +114,8 @@ void DimTable::bind() {
                          " in the file and cannot be bound to another extent");
       continue;
     }
+    if (!keys.count(target) && isFixedBatch(binding))
+      continue;
     if (!keys.count(target)) {
       std::string known = keys.empty() ? "none" : llvm::join(keys, ", ");
       session.report(location, "E-DIM-NAME",

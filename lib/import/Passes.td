@@ -62,4 +62,23 @@ def SimplifyMovementPass : Pass<"partita-simplify-movement", "::mlir::func::Func
   let dependentDialects = ["::partita::graph::GraphDialect"];
 }
 
+def RaiseReshapesPass : Pass<"partita-raise-reshapes", "::mlir::func::FuncOp"> {
+  let summary = "a dim that is merged before a product and parted behind it stays parted";
+  let description = [{
+    Exporters merge sequence and batch into the rows of a matrix and part them again behind the product. A reshape that
+    parts one dim moves up through contractions (whose other operand may be free of the dim), elementwise ops, broadcasts
+    and splat constants that nothing else reads, where it ends at merges that it undoes.
+
+    ```mlir
+    // before: the rows of the product are 3 steps of 2 images
+    %0 = partita_graph.reshape "rows" (%x) : (tensor<3x2x8xf32>) -> tensor<6x8xf32>
+    %1 = partita_graph.contraction "fc" (%0, %w) "mk,kn->mn" : (tensor<6x8xf32>, tensor<8x4xf32>) -> tensor<6x4xf32>
+    %2 = partita_graph.reshape "steps" (%1) : (tensor<6x4xf32>) -> tensor<3x2x4xf32>
+    // after
+    %2 = partita_graph.contraction "fc/parted" (%x, %w) "mAk,kn->mAn" : (tensor<3x2x8xf32>, tensor<8x4xf32>) -> tensor<3x2x4xf32>
+    ```
+  }];
+  let dependentDialects = ["::partita::graph::GraphDialect"];
+}
+
 #endif

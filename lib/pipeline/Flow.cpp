@@ -106,7 +106,11 @@ static OwningOpRef<ModuleOp> parseProgram(Session &session, StringRef path) {
                 session.getTerminal());
     return {};
   }
-  if (llvm::Error error = checkProgramText((*buffer)->getBuffer(), path)) {
+  llvm::StringRef text = (*buffer)->getBuffer();
+  llvm::Error error = checkProgramText(text, path);
+  if (!error)
+    error = checkParserSurvives(text, path, session.getContext().getDialectRegistry());
+  if (error) {
     reportError(std::move(error), session.getTerminal());
     return {};
   }

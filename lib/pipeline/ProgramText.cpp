@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "ProgramText.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "mlir/Parser/Parser.h"
 #include "partita/support/Error.h"
+#include "llvm/Support/CrashRecoveryContext.h"
+
+#include <memory>
 
 namespace partita {
 
@@ -41,6 +48,24 @@ llvm::Error checkProgramText(llvm::StringRef text, llvm::StringRef fileName) {
                                          llvm::Twine(text.take_front(position).count('\n') + 1));
   }
   return llvm::Error::success();
+}
+
+llvm::Error checkParserSurvives(llvm::StringRef text, llvm::StringRef fileName, const mlir::DialectRegistry &registry) {
+  auto context = std::make_unique<mlir::MLIRContext>(registry, mlir::MLIRContext::Threading::DISABLED);
+  context->getDiagEngine().registerHandler([](mlir::Diagnostic &) { return mlir::success(); });
+  llvm::CrashRecoveryContext::Enable();
+  llvm::CrashRecoveryContext recovery;
+  bool survived = recovery.RunSafely([&] {
+    mlir::ParserConfig config(context.get());
+    mlir::OwningOpRef<mlir::ModuleOp> parsed = mlir::parseSourceString<mlir::ModuleOp>(text, config);
+  });
+  llvm::CrashRecoveryContext::Disable();
+  if (survived)
+    return llvm::Error::success();
+  // Nobody knows in what state the parser has left it: it stays as it is.
+  (void)context.release();
+  return makeError("E-BAD-FILE",
+                   "'" + fileName + "' is not a program, and MLIR's parser fails at it without saying why");
 }
 
 } // namespace partita

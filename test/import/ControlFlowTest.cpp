@@ -169,6 +169,22 @@ TEST_F(Loops, WithoutABoundTheyAreRefused) {
       << diagnostics;
 }
 
+/// Each of 300 iterations is a few ops.
+TEST_F(Loops, HundredsOfSmallIterationsAreWrittenOut) {
+  onnx::Model model = makeLoop("n", "", /*hasRows=*/true);
+  addScalarConstant(*model.mutable_graph(), "n", 300);
+  onnx::Graph &body = *model.mutable_graph()->mutable_node(0)->mutable_attribute(0)->mutable_g();
+  // s_out = i - s instead of 2 s + i.
+  body.mutable_node(3)->set_op_type("Sub");
+  *body.mutable_node(3)->mutable_input(0) = "f";
+  *body.mutable_node(3)->mutable_input(1) = "s";
+  importModel(model);
+  EXPECT_EQ(diagnostics, "");
+  std::vector<double> last = run({{"x", floats({2}, {0, 1})}});
+  // i - (i - 1 - s) = 1 + s for each two.
+  EXPECT_EQ(last, (std::vector<double>{150, 151}));
+}
+
 TEST_F(Loops, TooManyIterationsAreRefused) {
   onnx::Model model = makeLoop("n", "", /*hasRows=*/false);
   addScalarConstant(*model.mutable_graph(), "n", int64_t(1) << 40);

@@ -6,6 +6,7 @@
 
 using namespace partita;
 using namespace partita::import;
+using interpreter::Tensor;
 
 namespace {
 
@@ -99,6 +100,24 @@ TEST_F(Fused, Convolutions) {
       inputs,
       [](onnx::Graph &graph) { setText(addFused(graph, "FusedConv", {"x", "w"}, {"y"}), "activation", "Softmax"); },
       "E-IMPORT-OP: node 'FusedConv_0' (FusedConv): activation 'Softmax' is not supported");
+}
+
+/// A transposed convolution of an image whose extents stay symbols computes what it does for numbers.
+TEST_F(Fused, TransposedConvolutionsOfSymbolicImages) {
+  auto fill = [](onnx::Graph &graph) {
+    onnx::Node &node = addNode(graph, "ConvTranspose", {"x", "w"}, {"y"});
+    setIntegers(node, "strides", {2, 2});
+    setIntegers(node, "pads", {1, 1, 1, 1});
+    setIntegers(node, "output_padding", {1, 0});
+  };
+  std::vector<Tensor> expected = run({{"x", {1, 2, 4, 5}}, {"w", {2, 3, 3, 3}}}, {"y"}, fill);
+  onnx::Model model = makeModel({{"x", {1, 2, -1, -2}}, {"w", {2, 3, 3, 3}}}, {"y"});
+  fill(*model.mutable_graph());
+  ASSERT_NE(importModel(model, {"d1=2..8", "d2=1..9"}), "") << diagnostics;
+  std::optional<std::vector<Tensor>> actual =
+      evaluateModule(*module, {{"x", makeRamp(context, {1, 2, 4, 5})}, {"w", makeRamp(context, {2, 3, 3, 3})}});
+  ASSERT_TRUE(actual && expected.size() == 1);
+  EXPECT_LT(compare((*actual)[0], expected[0]), 1e-6);
 }
 
 TEST_F(Fused, SkipNorms) {

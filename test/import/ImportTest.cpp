@@ -332,6 +332,14 @@ TEST_F(Import, UnknownAttributesAreNotLost) {
             std::string::npos);
 }
 
+TEST_F(Import, ABatchThatIsANumberStaysThatNumber) {
+  onnx::Model model = makeModel({{"x", {4, 2}}, {"z", {4}}}, {"y"});
+  addNode(*model.mutable_graph(), "Relu", {"x"}, {"y"});
+  EXPECT_NE(importModel(model, {"batch=4"}), "") << diagnostics;
+  EXPECT_EQ(importModel(model, {"batch=8"}), "");
+  EXPECT_NE(diagnostics.find("E-DIM-NAME: the batch is the number 4 in the file"), std::string::npos) << diagnostics;
+}
+
 TEST_F(Import, BindingsByPlaceAndName) {
   onnx::Model model = makeModel({{"x", {-1, 3}}, {"z", {-1, 3}}}, {"y"});
   addNode(*model.mutable_graph(), "Add", {"x", "z"}, {"y"});

@@ -84,3 +84,5 @@ TEST(Recognize, AttentionComputesTheSame) {
 TEST(Recognize, ExpertsComputeTheSame) {
   compareFile("recognize-experts.mlir", import::createRecognizeCompositesPass());
 }
+
+TEST(Recognize, RaisedReshapesComputeTheSame) { compareFile("raise-reshapes.mlir", import::createRaiseReshapesPass()); }

@@ -112,7 +112,7 @@ private:
   bool countsRows = false;
   Value active, lastActive; // whether the next, the last iteration runs; null: certainly
   std::vector<ImportedValue> carried;
-  std::vector<SmallVector<Value>> scanned;
+  std::vector<RowStack> scanned;
 };
 
 bool LoopWriter::readHead() {
@@ -212,7 +212,7 @@ bool LoopWriter::runIteration(int64_t iteration) {
   for (size_t i = 0; i <= carried.size(); ++i)
     session.getKnown(names[i]); // shapes that the body computes stay known
   for (size_t i = 0; i < scanned.size(); ++i)
-    scanned[i].push_back(session.getValue(names[1 + numCarried + i], node.getLocation()));
+    scanned[i].push(node, session.getValue(names[1 + numCarried + i], node.getLocation()));
   std::vector<ImportedValue> results = readOutputs(session, names);
   session.closeScope();
   if (llvm::any_of(results, [](const ImportedValue &value) { return value.isPoisoned; })) {
@@ -253,10 +253,10 @@ void LoopWriter::setResults(Value holds) {
     int index = static_cast<int>(numCarried + i);
     if (!node.hasResult(index))
       continue;
-    if (scanned[i].empty())
+    if (scanned[i].isEmpty())
       return node.failShape("it runs no iteration, so that the shape of result " + llvm::Twine(index) +
                             " is not known");
-    Value stacked = stackRows(node, scanned[i], 0);
+    Value stacked = scanned[i].take(node);
     node.setResult(index, holds ? failUnless(node, holds, stacked) : stacked);
   }
 }

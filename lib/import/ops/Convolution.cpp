@@ -119,8 +119,8 @@ bool Transposed::readAttributes(const Sizes &image) {
               extra.size() == spatial;
   for (size_t dim = 0; fits && dim < spatial; ++dim)
     fits = isWindowStep(strides[dim], 1) && isWindowStep(dilations[dim], 1) && isWindowStep(extra[dim], 0) &&
-           isWindowStep(kernel[dim], 1) && image[dim + 2].isStatic() && image[dim + 2].constant > 0 &&
-           image[dim + 2].constant < (int64_t(1) << 30);
+           isWindowStep(kernel[dim], 1) && image[dim + 2].minimum().value_or(0) > 0 &&
+           image[dim + 2].maximum().value_or(int64_t(1) << 30) < (int64_t(1) << 30);
   if (!fits)
     node.failShape("kernel, strides, dilations and output_padding do not fit an image of shape " + toText(image));
   return fits && readPadding(image);
@@ -140,18 +140,25 @@ bool Transposed::readPadding(const Sizes &image) {
     return false;
   }
   for (size_t dim = 0; dim < spatial; ++dim) {
-    int64_t full = strides[dim] * (image[dim + 2].constant - 1) + extra[dim] + (kernel[dim] - 1) * dilations[dim] + 1;
+    DimSize extent = image[dim + 2];
+    DimSize full = (extent + DimSize(-1)) * strides[dim] + DimSize(extra[dim] + (kernel[dim] - 1) * dilations[dim] + 1);
     bool isGiven = !wanted.empty() || isSame;
-    int64_t result = !wanted.empty() ? wanted[dim] : image[dim + 2].constant * strides[dim];
-    int64_t total = isGiven ? full - result : 0;
+    // What the result is short of the full one does not depend on the extent for SAME.
+    DimSize excess = full + (wanted.empty() ? extent * strides[dim] : DimSize(wanted[dim])) * -1;
+    if (isGiven && !excess.isStatic()) {
+      node.failShape("output_shape of a symbolic dimension is not supported: bind it with --dim");
+      return false;
+    }
+    int64_t total = isGiven ? excess.constant : 0;
     // The odd element goes to the end for SAME_UPPER, else to the begin.
     // A result that is larger than the full one grows at its end.
     int64_t most = std::max<int64_t>(total, 0), half = mode == "SAME_UPPER" ? most / 2 : most - most / 2;
     low.push_back(isGiven ? half : mode == "VALID" ? 0 : pads[dim]);
     high.push_back(isGiven ? total - low.back() : mode == "VALID" ? 0 : pads[spatial + dim]);
-    if (full - low.back() - high.back() < 1 || !isWindowStep(std::abs(low.back()), 0) ||
+    DimSize result = full + DimSize(-low.back() - high.back());
+    if (result.minimum().value_or(0) < 1 || !isWindowStep(std::abs(low.back()), 0) ||
         !isWindowStep(std::abs(high.back()), 0)) {
-      node.failShape("its result would have an extent of " + llvm::Twine(full - low.back() - high.back()));
+      node.failShape("its result would have an extent of " + toText(result));
       return false;
     }
   }
@@ -169,7 +176,7 @@ Value Transposed::insertZeros(Value image) {
     SmallVector<int64_t> before(sizes.size(), 0), after(sizes.size(), 0);
     after[dim + 3] = strides[dim] - 1;
     sizes[dim + 3] = DimSize(strides[dim]);
-    merged[dim + 2] = DimSize(merged[dim + 2].constant * strides[dim]);
+    merged[dim + 2] = merged[dim + 2] * strides[dim];
     image = node.reshape(node.pad(column, before, after), merged, "spread");
   }
   return image;
@@ -210,7 +217,12 @@ Value Transposed::cut(Value image, SmallVector<int64_t> &padding) {
       int64_t &count = padding[2 * dim + end];
       if (count >= 0)
         continue;
-      sizes[dim + 2] = DimSize(sizes[dim + 2].constant + count);
+      if (!sizes[dim + 2].isStatic()) {
+        node.failShape("pads that take more than the filter adds to a symbolic dimension are not supported: bind it "
+                       "with --dim");
+        return Value();
+      }
+      sizes[dim + 2] = sizes[dim + 2] + DimSize(count);
       starts[dim + 2] -= end == 0 ? count : 0;
       count = 0;
     }
@@ -241,8 +253,9 @@ static void importConvTranspose(NodeContext &node) {
   if (!spread)
     return;
   for (size_t dim = 0; dim < kernel->size(); ++dim)
-    windows.outputs.emplace_back(node.sizesOf(spread)[dim + 2].constant + windows.padding[2 * dim] +
-                                 windows.padding[2 * dim + 1] - ((*kernel)[dim] - 1) * form.dilations[dim]);
+    windows.outputs.push_back(
+        node.sizesOf(spread)[dim + 2] +
+        DimSize(windows.padding[2 * dim] + windows.padding[2 * dim + 1] - ((*kernel)[dim] - 1) * form.dilations[dim]));
   Value turned = form.turnFilter(filter);
   if (turned)
     node.setResult(0, addBias(node, convolve(node, spread, turned, windows, groups), 2));

@@ -8,15 +8,17 @@ using namespace partita;
 using namespace partita::graph;
 using namespace partita::import;
 
-Iterations::Iterations(NodeContext &node) : node(node), nodesBefore(node.getSession().getNestedNodes()) {}
+Iterations::Iterations(NodeContext &node)
+    : node(node), nodesBefore(node.getSession().getNestedNodes()), opsBefore(node.getSession().countOps()) {}
 
 bool Iterations::mayRun(int64_t iteration) {
-  constexpr int64_t freeIterations = 64;
-  constexpr int64_t mostNodes = 1 << 13;
-  uint64_t nodes = node.getSession().getNestedNodes() - nodesBefore;
-  if (iteration < freeIterations || (nodes < mostNodes && iteration < mostNodes))
+  constexpr uint64_t most = 20000;
+  uint64_t nodes = node.getSession().getNestedNodes() - nodesBefore, ops = node.getSession().countOps() - opsBefore;
+  // Bodies that fold away cost time, too, but less; an empty one still costs a step.
+  if (ops < most && nodes < 4 * most && static_cast<uint64_t>(iteration) < most)
     return true;
-  node.failOp("it has more than " + llvm::Twine(iteration) + " iterations, which are too many to be written out");
+  node.failOp("its first " + llvm::Twine(iteration) + " iterations are " + llvm::Twine(ops) + " operations of " +
+              llvm::Twine(nodes) + " nodes: too many to be written out");
   return false;
 }
 
@@ -45,6 +47,53 @@ Value partita::import::stackRows(NodeContext &node, llvm::ArrayRef<Value> rows, 
     wide.push_back(node.reshape(row, sizes, "rows/reshape"));
   }
   return node.concat(wide, dim, "rows");
+}
+
+void RowStack::push(NodeContext &node, Value row) {
+  if (levels.empty())
+    levels.emplace_back();
+  if (!row || isBroken) {
+    isBroken = true;
+    return;
+  }
+  Sizes sizes = node.sizesOf(row);
+  std::optional<int64_t> place = node.normalizeAxis(axis, static_cast<int64_t>(sizes.size()) + 1);
+  if (!place) {
+    isBroken = true;
+    return;
+  }
+  dim = *place;
+  sizes.insert(sizes.begin() + dim, DimSize(1));
+  levels[0].push_back(node.reshape(row, sizes, "rows/reshape"));
+  join(node, 0);
+}
+
+void RowStack::join(NodeContext &node, size_t level) {
+  constexpr size_t joined = 16;
+  for (; levels[level].size() == joined; ++level) {
+    Value part = concatenate(node, levels[level]);
+    isBroken |= !part;
+    levels[level].clear();
+    if (level + 1 == levels.size())
+      levels.emplace_back();
+    levels[level + 1].push_back(part);
+  }
+}
+
+Value RowStack::concatenate(NodeContext &node, SmallVector<Value> parts) {
+  if (isReversed)
+    std::reverse(parts.begin(), parts.end());
+  return node.concat(parts, dim, "rows");
+}
+
+Value RowStack::take(NodeContext &node) {
+  SmallVector<Value> parts;
+  for (const SmallVector<Value> &level : llvm::reverse(levels))
+    parts.append(level);
+  Value all = isBroken ? Value() : concatenate(node, parts);
+  levels.clear();
+  isBroken = false;
+  return all;
 }
 
 /// Integers are divided by something that may be zero.

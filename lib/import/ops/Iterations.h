@@ -16,7 +16,7 @@
 
 namespace partita::import {
 
-/// Bounds what a loop becomes when it is written out: 64 iterations, or more of them where they are small.
+/// Bounds what a loop becomes when it is written out: 20,000 ops, 80,000 nodes, 20,000 iterations.
 class Iterations {
 public:
   explicit Iterations(NodeContext &node);
@@ -25,7 +25,7 @@ public:
 
 private:
   NodeContext &node;
-  uint64_t nodesBefore;
+  uint64_t nodesBefore, opsBefore;
 };
 
 /// The value in the module; null where it could not be imported.
@@ -36,6 +36,28 @@ mlir::Value takeRow(NodeContext &node, mlir::Value value, int64_t dim, int64_t i
 
 /// Values of one type, along a new dim `dim`.
 mlir::Value stackRows(NodeContext &node, llvm::ArrayRef<mlir::Value> rows, int64_t dim);
+
+/// The rows that a loop collects. Sixteen of them at a time are joined as they come, so that a long loop does not keep
+/// all of them apart until its end: a plan decides about everything that is still to be read.
+class RowStack {
+public:
+  /// Along a new dim `axis` of the result (from the end where negative), the last row first where it `isReversed`.
+  explicit RowStack(int64_t axis = 0, bool isReversed = false) : axis(axis), isReversed(isReversed) {}
+  bool isEmpty() const { return levels.empty() && !isBroken; }
+  void push(NodeContext &node, mlir::Value row);
+  /// All rows; null: a row was null, or after a report. The stack is empty then.
+  mlir::Value take(NodeContext &node);
+
+private:
+  void join(NodeContext &node, size_t level);
+  mlir::Value concatenate(NodeContext &node, llvm::SmallVector<mlir::Value> parts);
+
+  int64_t axis;
+  bool isReversed, isBroken = false;
+  int64_t dim = 0;
+  /// Parts of 1, 16, 256 ... rows.
+  std::vector<llvm::SmallVector<mlir::Value>> levels;
+};
 
 /// An op behind `before` (null: the block's first) that fails for some values of its operands: integer division, or
 /// reading at computed indices. Null where there is none.

@@ -36,7 +36,7 @@ private:
   bool hasBatch = false;
   size_t numStates = 0, numInputs = 0, numResults = 0;
   SmallVector<int64_t> inputAxes, inputDirections, resultAxes, resultDirections;
-  std::vector<SmallVector<Value>> rows;
+  std::vector<RowStack> rows;
   int64_t ran = 0;
 };
 
@@ -60,7 +60,6 @@ bool ScanWriter::readHead() {
   numInputs = static_cast<size_t>(inputs);
   numStates = static_cast<size_t>(given - inputs);
   numResults = body.output_size() - numStates;
-  rows.resize(numResults);
   if (hasBatch && node.hasInput(0)) {
     node.failShape("sequence_lens makes the number of iterations depend on data");
     return false;
@@ -69,6 +68,8 @@ bool ScanWriter::readHead() {
   inputAxes = hasBatch ? SmallVector<int64_t>(numInputs, 0) : readList("scan_input_axes", numInputs);
   resultDirections = hasBatch ? SmallVector<int64_t>(numResults, 0) : readList("scan_output_directions", numResults);
   resultAxes = hasBatch ? SmallVector<int64_t>(numResults, 0) : readList("scan_output_axes", numResults);
+  for (size_t i = 0; i < numResults; ++i)
+    rows.emplace_back(resultAxes[i], resultDirections[i] != 0);
   return !node.hasFailed();
 }
 
@@ -111,10 +112,8 @@ bool ScanWriter::runSequence(std::vector<ImportedValue> &states, llvm::ArrayRef<
       session.define(body.input(static_cast<int>(numStates + i)).name(), element);
     }
     importGraphBody(session, body, prefix + "/" + std::to_string(step));
-    for (size_t i = 0; i < numResults; ++i) {
-      Value row = session.getValue(names[numStates + i], node.getLocation());
-      rows[i].insert(resultDirections[i] ? rows[i].begin() : rows[i].end(), row);
-    }
+    for (size_t i = 0; i < numResults; ++i)
+      rows[i].push(node, session.getValue(names[numStates + i], node.getLocation()));
     std::vector<ImportedValue> results = readOutputs(session, names);
     session.closeScope();
     if (llvm::any_of(results, [](const ImportedValue &value) { return value.isPoisoned; })) {
@@ -128,19 +127,14 @@ bool ScanWriter::runSequence(std::vector<ImportedValue> &states, llvm::ArrayRef<
 
 SmallVector<Value> ScanWriter::stackResults() {
   SmallVector<Value> stacked;
-  for (size_t i = 0; i < numResults; ++i) {
-    if (rows[i].empty() || !rows[i][0]) {
+  for (RowStack &row : rows) {
+    if (row.isEmpty()) {
       node.failShape("it runs no iteration, so that the shape of a result is not known");
       return {};
     }
-    auto rank = static_cast<int64_t>(node.sizesOf(rows[i][0]).size()) + 1;
-    std::optional<int64_t> axis = node.normalizeAxis(resultAxes[i], rank);
-    if (!axis)
-      return {};
-    stacked.push_back(stackRows(node, rows[i], *axis));
-    rows[i].clear();
+    stacked.push_back(row.take(node));
   }
-  return stacked;
+  return llvm::is_contained(stacked, Value()) ? SmallVector<Value>() : stacked;
 }
 
 void ScanWriter::import() {
