@@ -60,6 +60,7 @@ LogicalResult importGraph(const ModelFile &file, ModuleOp module, const ImportOp
 
 void partita::import::addImportPasses(OpPassManager &passes) {
   passes.addNestedPass<func::FuncOp>(createSplitProjectionsPass());
+  passes.addNestedPass<func::FuncOp>(createSimplifyMovementPass());
   passes.addNestedPass<func::FuncOp>(createRaiseReshapesPass());
   passes.addNestedPass<func::FuncOp>(createSimplifyMovementPass());
   passes.addNestedPass<func::FuncOp>(createRecognizeCompositesPass());

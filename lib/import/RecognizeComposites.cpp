@@ -21,9 +21,9 @@ void Rewriter::replace(Operation *root, Value value) {
 namespace {
 
 /// Inner patterns before the ones that are made of them.
-constexpr Pattern kPatterns[] = {recognizeNormalized, recognizeNormScale, recognizeNormBias,
-                                 recognizeGelu,       recognizeSilu,      recognizeSoftmax,
-                                 recognizeRotary,     recognizeAttention, recognizeExperts};
+constexpr Pattern kPatterns[] = {recognizeNormalized, recognizeNormScale, recognizeNormBias, recognizeNormByFactor,
+                                 recognizeGelu,       recognizeSilu,      recognizeSoftmax,  recognizeRotary,
+                                 recognizeAttention,  recognizeExperts};
 
 struct RecognizeComposites : impl::RecognizeCompositesPassBase<RecognizeComposites> {
   void runOnOperation() override {

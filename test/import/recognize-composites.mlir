@@ -146,3 +146,37 @@ func.func @softmax(%x: tensor<3x7x2xf32>) -> tensor<3x7x2xf32> {
   %out = partita_graph.elementwise "out" div(%e, %sw) : (tensor<3x7x2xf32>, tensor<3x7x2xf32>) -> tensor<3x7x2xf32>
   return %out : tensor<3x7x2xf32>
 }
+
+// TensorFlow and Keras: the factor of both x and the mean is the scale over the deviation.
+// CHECK-LABEL: func.func @by_factor
+// CHECK-NEXT: partita_graph.layer_norm "out"(%arg0, %arg1, %arg2) axis 1 epsilon {{.*}} : (tensor<5x4xf32>, tensor<4xf32>, tensor<4xf32>)
+// CHECK-NEXT: return
+func.func @by_factor(%x: tensor<5x4xf32>, %g: tensor<4xf32>, %b: tensor<4xf32>) -> tensor<5x4xf32> {
+  %n = partita_graph.constant "n" dense<4.0> : tensor<5x1xf32> : tensor<5x1xf32>
+  %e = partita_graph.constant "e" dense<1.0e-3> : tensor<5x1xf32> : tensor<5x1xf32>
+  %s = partita_graph.reduce "s" sum(%x) dims [1] : (tensor<5x4xf32>) -> tensor<5xf32>
+  %s1 = partita_graph.reshape "s1"(%s) : (tensor<5xf32>) -> tensor<5x1xf32>
+  %mean = partita_graph.elementwise "mean" div(%s1, %n) : (tensor<5x1xf32>, tensor<5x1xf32>) -> tensor<5x1xf32>
+  %m1 = partita_graph.reshape "m1"(%mean) : (tensor<5x1xf32>) -> tensor<5xf32>
+  %mw = partita_graph.broadcast "mw"(%m1) dims [0] : (tensor<5xf32>) -> tensor<5x4xf32>
+  %c = partita_graph.elementwise "c" sub(%x, %mw) : (tensor<5x4xf32>, tensor<5x4xf32>) -> tensor<5x4xf32>
+  %q = partita_graph.elementwise "q" mul(%c, %c) : (tensor<5x4xf32>, tensor<5x4xf32>) -> tensor<5x4xf32>
+  %v = partita_graph.reduce "v" sum(%q) dims [1] : (tensor<5x4xf32>) -> tensor<5xf32>
+  %v1 = partita_graph.reshape "v1"(%v) : (tensor<5xf32>) -> tensor<5x1xf32>
+  %var = partita_graph.elementwise "var" div(%v1, %n) : (tensor<5x1xf32>, tensor<5x1xf32>) -> tensor<5x1xf32>
+  %ve = partita_graph.elementwise "ve" add(%var, %e) : (tensor<5x1xf32>, tensor<5x1xf32>) -> tensor<5x1xf32>
+  %r = partita_graph.elementwise "r" rsqrt(%ve) : (tensor<5x1xf32>) -> tensor<5x1xf32>
+  %r1 = partita_graph.reshape "r1"(%r) : (tensor<5x1xf32>) -> tensor<5xf32>
+  %rw = partita_graph.broadcast "rw"(%r1) dims [0] : (tensor<5xf32>) -> tensor<5x4xf32>
+  %gw = partita_graph.broadcast "gw"(%g) dims [1] : (tensor<4xf32>) -> tensor<5x4xf32>
+  %f = partita_graph.elementwise "f" mul(%rw, %gw) : (tensor<5x4xf32>, tensor<5x4xf32>) -> tensor<5x4xf32>
+  %xf = partita_graph.elementwise "xf" mul(%x, %f) : (tensor<5x4xf32>, tensor<5x4xf32>) -> tensor<5x4xf32>
+  %neg = partita_graph.elementwise "neg" neg(%mean) : (tensor<5x1xf32>) -> tensor<5x1xf32>
+  %neg1 = partita_graph.reshape "neg1"(%neg) : (tensor<5x1xf32>) -> tensor<5xf32>
+  %nw = partita_graph.broadcast "nw"(%neg1) dims [0] : (tensor<5xf32>) -> tensor<5x4xf32>
+  %nf = partita_graph.elementwise "nf" mul(%nw, %f) : (tensor<5x4xf32>, tensor<5x4xf32>) -> tensor<5x4xf32>
+  %bw = partita_graph.broadcast "bw"(%b) dims [1] : (tensor<4xf32>) -> tensor<5x4xf32>
+  %shift = partita_graph.elementwise "shift" add(%nf, %bw) : (tensor<5x4xf32>, tensor<5x4xf32>) -> tensor<5x4xf32>
+  %out = partita_graph.elementwise "out" add(%xf, %shift) : (tensor<5x4xf32>, tensor<5x4xf32>) -> tensor<5x4xf32>
+  return %out : tensor<5x4xf32>
+}

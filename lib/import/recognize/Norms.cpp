@@ -4,6 +4,7 @@
 //
 // In three steps, each right by itself: what is divided by its deviation becomes a norm with a scale of ones; a norm
 // with such a scale that is multiplied by a vector takes the vector; a layer norm to which a vector is added takes it.
+// TensorFlow's spelling is none of these: x * factor + (bias - mean * factor), where factor = scale / deviation.
 #include "Patterns.h"
 
 using namespace mlir;
@@ -176,4 +177,68 @@ bool partita::import::recognizeNormBias(Operation *op, Rewriter &rewriter) {
   norm.getBiasMutable().assign(bias);
   rewriter.replace(op, norm.getResult());
   return true;
+}
+
+/// The mean that `wide` is, or (where `isNegated`) whose negative it is.
+static std::optional<Mean> matchWideMean(Value wide, bool isNegated) {
+  Trail trail(wide);
+  if (isNegated) {
+    auto negated = matchElementwise(trail.at(), ElementwiseKind::neg);
+    if (!negated)
+      return std::nullopt;
+    trail.follow(negated->front());
+  }
+  return matchMean(trail);
+}
+
+/// The other factor of a product that has `factor`.
+static Value matchOtherFactor(Value value, Value factor) {
+  auto product = matchElementwise(value, ElementwiseKind::mul);
+  if (!product || ((*product)[0] != factor && (*product)[1] != factor))
+    return Value();
+  return (*product)[(*product)[0] == factor ? 1 : 0];
+}
+
+/// mean and bias for bias - mean * factor, or (-mean) * factor + bias.
+static std::optional<std::pair<Mean, Value>> matchShift(Value value, Value factor) {
+  bool isSum = matchElementwise(value, ElementwiseKind::add).has_value();
+  auto operands = matchElementwise(value, isSum ? ElementwiseKind::add : ElementwiseKind::sub);
+  for (unsigned i : {1u, 0u}) {
+    Value wide = operands && (isSum || i == 1) ? matchOtherFactor((*operands)[i], factor) : Value();
+    if (std::optional<Mean> mean = wide ? matchWideMean(wide, isSum) : std::nullopt)
+      return std::pair(*mean, Value((*operands)[1 - i]));
+  }
+  return std::nullopt;
+}
+
+bool partita::import::recognizeNormByFactor(Operation *op, Rewriter &rewriter) {
+  auto sum = dyn_cast<ElementwiseOp>(op);
+  if (!sum || sum.getKind() != ElementwiseKind::add || !isa<FloatType>(typeOf(sum).getElementType()))
+    return false;
+  for (unsigned i : {0u, 1u})
+    for (unsigned j : {0u, 1u}) {
+      auto product = matchElementwise(sum.getInputs()[i], ElementwiseKind::mul);
+      Value x = product ? (*product)[j] : Value(), factor = product ? (*product)[1 - j] : Value();
+      auto shift = product ? matchShift(sum.getInputs()[1 - i], factor) : std::nullopt;
+      auto scaled = shift ? matchElementwise(factor, ElementwiseKind::mul) : std::nullopt;
+      for (unsigned k : {0u, 1u}) {
+        auto deviation = scaled ? matchInverseDeviation(Trail((*scaled)[k]), /*isDivisor=*/false) : std::nullopt;
+        if (!deviation || shift->first.input != x || shift->first.axis != deviation->mean.axis)
+          continue;
+        int64_t axis = deviation->mean.axis;
+        Value squared = matchSquare(deviation->mean.input);
+        if (!squared || matchCentred(squared, axis) != x)
+          continue;
+        Value scale = takeVector(op, (*scaled)[1 - k], axis, "scale", rewriter);
+        Value bias = scale ? takeVector(op, shift->second, axis, "bias", rewriter) : Value();
+        if (!bias)
+          continue;
+        rewriter.builder.setInsertionPoint(op);
+        rewriter.replace(op, LayerNormOp::create(rewriter.builder, op->getLoc(), x.getType(),
+                                                 op->getAttrOfType<StringAttr>("name"), x, scale, bias, axis,
+                                                 llvm::APFloat(deviation->epsilon)));
+        return true;
+      }
+    }
+  return false;
 }

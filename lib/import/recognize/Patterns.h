@@ -29,6 +29,7 @@ using Pattern = bool (*)(mlir::Operation *op, Rewriter &rewriter);
 bool recognizeNormalized(mlir::Operation *op, Rewriter &rewriter);
 bool recognizeNormScale(mlir::Operation *op, Rewriter &rewriter);
 bool recognizeNormBias(mlir::Operation *op, Rewriter &rewriter);
+bool recognizeNormByFactor(mlir::Operation *op, Rewriter &rewriter);
 bool recognizeGelu(mlir::Operation *op, Rewriter &rewriter);
 bool recognizeSilu(mlir::Operation *op, Rewriter &rewriter);
 bool recognizeSoftmax(mlir::Operation *op, Rewriter &rewriter);
