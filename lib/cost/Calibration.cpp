@@ -18,9 +18,10 @@ constexpr int64_t largeSize = int64_t(1) << 24, smallSize = int64_t(1) << 15;
 constexpr int64_t tinySize = 16, messageSize = int64_t(1) << 22;
 /// Block sizes are only kept if they are this much better than those of the caches: less is noise.
 constexpr double leastGain = 1.03;
-/// Vectors are 4 to 16 elements, so depth and columns are large powers of two and rows multiples of few registers.
-constexpr int64_t candidateRows[] = {48, 96, 144, 240}, candidateDepths[] = {256, 384, 512},
-                  candidateColumns[] = {1024, 4096};
+/// Up to what the memory of kernels is planned for, which is the same for all processors; the first are what is taken
+/// without a measurement.
+constexpr int64_t candidateRows[] = {196, 112, 56}, candidateDepths[] = {256, 192, 128},
+                  candidateColumns[] = {1024, 512, 256};
 
 class Calibrator {
 public:
@@ -117,7 +118,7 @@ private:
     double ofCaches = 0;
     if (llvm::Error error = time({ProbeKind::Product, "f32", productSize, {}}, ofCaches))
       return error;
-    BlockSizes best{candidateRows[1], candidateDepths[1], candidateColumns[1]};
+    BlockSizes best{candidateRows[0], candidateDepths[0], candidateColumns[0]};
     double shortest = std::numeric_limits<double>::infinity();
     auto tryAll = [&](int64_t BlockSizes::*size, llvm::ArrayRef<int64_t> candidates) -> llvm::Error {
       BlockSizes start = best;

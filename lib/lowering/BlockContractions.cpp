@@ -116,7 +116,8 @@ private:
     get(BlocksArgument::reducedStride) =
         isMatrix ? at.number(0) : toBytes(roles.b, roles.b.strides[roles.reduced.back()]);
     // Rows of a matrix are read in short pieces, so that few pages are open at once; panels lie in one piece.
-    get(BlocksArgument::reducedBlock) = at.number(packsB || roles.panelStride ? kReducedBlock : 16);
+    get(BlocksArgument::reducedBlock) =
+        at.number(packsB || roles.panelStride ? limitBlock(cpu.blocks.depth, 16, kReducedBlock) : 16);
   }
 
   void writeTables() {
@@ -253,6 +254,7 @@ struct BlockContractionsPass : lowering::impl::BlockContractionsPassBase<BlockCo
     FailureOr<CpuTarget> target = describeCpu(getOperation(), cpu);
     if (failed(target))
       return signalPassFailure();
+    target->blocks = {blockRows, blockDepth, blockColumns};
     SmallVector<linalg::GenericOp> ops;
     for (func::FuncOp kernel : getOperation().getOps<func::FuncOp>())
       if (isKernel(kernel))

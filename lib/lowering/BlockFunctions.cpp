@@ -12,7 +12,7 @@ namespace {
 class BlockWriter {
 public:
   BlockWriter(FunctionWriter &at, ModuleOp module, const CpuTarget &cpu, const ElementKinds &kinds)
-      : at(at), shape(chooseTile(cpu, kinds.computed)), bytes(countBytes(kinds.computed)),
+      : at(at), shape(chooseTile(cpu, kinds.computed)), sizes(cpu.blocks), bytes(countBytes(kinds.computed)),
         storedBytes(countBytes(kinds.b.first)),
         packA(getPack(module, cpu, kinds.computed, kinds.a.first, kinds.a.second)),
         packB(getPack(module, cpu, kinds.computed, kinds.b.first, kinds.b.second)) {}
@@ -20,7 +20,8 @@ public:
   void write() {
     isPacked = at.isEqual(get(BlocksArgument::packsB), at.number(1));
     // What is read in place needs no blocks of columns.
-    Value width = at.choose(isPacked, at.number(kColumnBlock), at.max(get(BlocksArgument::columnCount), at.number(1)));
+    Value width = at.choose(isPacked, at.number(limitBlock(sizes.columns, kPanel, kColumnBlock)),
+                            at.max(get(BlocksArgument::columnCount), at.number(1)));
     loopBlocks(get(BlocksArgument::columnCount), width, [&](Value column, Value columnCount) {
       loopBlocks(get(BlocksArgument::reducedCount), get(BlocksArgument::reducedBlock),
                  [&](Value k, Value count) { writeBlock(column, columnCount, k, count); });
@@ -60,7 +61,7 @@ private:
     reducedStride = at.choose(isPacked, at.number(kPanel * bytes), get(BlocksArgument::reducedStride));
     columnBytes = at.choose(isPacked, at.number(bytes), at.number(storedBytes));
     adds = at.choose(at.isLess(at.number(0), k), at.number(1), get(BlocksArgument::adds));
-    Value tilesAtOnce = at.number(kRowBlock / shape.rows);
+    Value tilesAtOnce = at.number(limitBlock(sizes.rows, shape.rows, kRowBlock) / shape.rows);
     loopBlocks(get(BlocksArgument::tiles), tilesAtOnce, [&](Value tile, Value tileCount) {
       Value begin = firstRow(tile), end = firstRow(at.add(tile, tileCount));
       call(packA,
@@ -99,6 +100,7 @@ private:
 
   FunctionWriter &at;
   TileShape shape;
+  BlockSizes sizes;
   int64_t bytes, storedBytes;
   LLVM::LLVMFuncOp packA, packB;
   Value isPacked;

@@ -15,6 +15,11 @@ inline constexpr int64_t kRowBlock = 196;
 /// Columns of B that are packed at once, at most.
 inline constexpr int64_t kColumnBlock = 1024;
 
+/// A measured size in steps of `unit`, at most `most`, which is also what is taken where nothing was measured.
+inline int64_t limitBlock(int64_t measured, int64_t unit, int64_t most) {
+  return measured > 0 ? std::clamp(measured / unit * unit, unit, most) : most;
+}
+
 /// Arguments of the blocked loops, in order.
 enum class BlocksArgument {
   a,

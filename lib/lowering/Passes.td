@@ -122,7 +122,11 @@ def BlockContractionsPass : Pass<"partita-block-contractions", "::mlir::ModuleOp
     scf.execute_region { ... llvm.call @partita_contract_f32_f32_f32(...) }
     ```
   }];
-  let options = [Option<"cpu", "cpu", "std::string", "\"native\"", "The processor, as in --cpu">];
+  let options = [Option<"cpu", "cpu", "std::string", "\"native\"", "The processor, as in --cpu">,
+                 Option<"blockRows", "block-rows", "int64_t", "0", "Rows of A that are packed at once, if measured">,
+                 Option<"blockDepth", "block-depth", "int64_t", "0", "k of one block, if measured">,
+                 Option<"blockColumns", "block-columns", "int64_t", "0",
+                        "Columns of B that are packed at once, if measured">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect",
                            "::mlir::scf::SCFDialect"];
 }

@@ -14,7 +14,7 @@ using namespace mlir;
 using namespace partita;
 using namespace partita::lowering;
 
-void lowering::buildBufferPipeline(OpPassManager &passes, StringRef cpu) {
+void lowering::buildBufferPipeline(OpPassManager &passes, StringRef cpu, const BlockSizes &blocks) {
   passes.addPass(createStartCommunicationPass());
   passes.addPass(createLowerGraphPass());
   passes.addPass(createHoistWeightsPass());
@@ -23,6 +23,9 @@ void lowering::buildBufferPipeline(OpPassManager &passes, StringRef cpu) {
   passes.addPass(createBufferizeKernelsPass());
   BlockContractionsPassOptions contractions;
   contractions.cpu = cpu.str();
+  contractions.blockRows = blocks.rows;
+  contractions.blockDepth = blocks.depth;
+  contractions.blockColumns = blocks.columns;
   passes.addPass(createBlockContractionsPass(contractions));
   passes.addNestedPass<func::FuncOp>(createAssignScratchPass());
 }
@@ -60,11 +63,11 @@ FailureOr<runtime::Image> lowering::assignBuffers(ModuleOp module, std::map<std:
   return buildImage(*copy, use);
 }
 
-LogicalResult lowering::lowerToLLVM(ModuleOp module, runtime::Image &image, StringRef cpu) {
+LogicalResult lowering::lowerToLLVM(ModuleOp module, runtime::Image &image, StringRef cpu, const BlockSizes &blocks) {
   if (failed(describeCpu(module, cpu)))
     return failure();
   PassManager buffers(module.getContext());
-  buildBufferPipeline(buffers, cpu);
+  buildBufferPipeline(buffers, cpu, blocks);
   if (failed(buffers.run(module)))
     return failure();
   FailureOr<runtime::Image> built = buildImage(module, nullptr);

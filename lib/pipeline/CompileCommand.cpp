@@ -72,7 +72,9 @@ public:
     }
     if (last == Phase::partition)
       return success();
-    if (failed(lowering::lowerToLLVM(*module, image, arguments.get("cpu", "native"))))
+    std::string cpu = arguments.get("cpu", "native");
+    FailureOr<lowering::BlockSizes> blocks = findBlocks(cpu);
+    if (failed(blocks) || failed(lowering::lowerToLLVM(*module, image, cpu, *blocks)))
       return failure();
     image.model = llvm::sys::path::stem(path).str();
     image.predicted.stepSeconds = predictedSeconds;
@@ -92,6 +94,20 @@ public:
   ModuleOp getModule() { return *module; }
 
 private:
+  /// What the machine file says of the processor that code is made for.
+  FailureOr<lowering::BlockSizes> findBlocks(StringRef cpu) {
+    FailureOr<lowering::CpuTarget> target = lowering::describeCpu(*module, cpu);
+    if (failed(target))
+      return failure();
+    llvm::Expected<machine::Machine> machine = chooseMachine(arguments);
+    if (!machine)
+      return module->emitError(toString(machine.takeError()));
+    for (const machine::DeviceType &type : machine->types())
+      if (auto found = type.blocks.find(target->name); found != type.blocks.end())
+        return lowering::BlockSizes{found->second.rows, found->second.depth, found->second.columns};
+    return lowering::BlockSizes{};
+  }
+
   Session &session;
   const Arguments &arguments;
   OwningOpRef<ModuleOp> module;

@@ -13,6 +13,14 @@
 
 namespace partita::lowering {
 
+/// How products are cut, where it was measured (0: not). No more than what scratch memory is planned for, which is the
+/// same for all processors.
+struct BlockSizes {
+  int64_t rows = 0;    ///< Of A, packed at once.
+  int64_t depth = 0;   ///< Of the sums between.
+  int64_t columns = 0; ///< Of B, packed at once.
+};
+
 struct CpuTarget {
   std::string name;               ///< As LLVM calls it, never "native".
   std::string features;           ///< LLVM's feature string beside the name; empty unless it is the host.
@@ -25,6 +33,8 @@ struct CpuTarget {
   int64_t level1Bytes = 32 << 10; ///< Data cache of one core. LLVM knows no sizes: values that common cores have.
   int64_t level2Bytes = 1 << 20;  ///< Of one core.
   int64_t level3Bytes = 16 << 20; ///< Shared.
+
+  BlockSizes blocks;
 
   /// Elements of a vector register.
   int64_t countLanes(unsigned elementBits) const { return vectorBits / elementBits; }

@@ -12,6 +12,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Pass/PassManager.h"
+#include "partita/lowering/CpuTarget.h"
 #include "partita/runtime/Image.h"
 #include <map>
 #include <string>
@@ -23,7 +24,7 @@ void registerBufferizableModels(mlir::DialectRegistry &registry);
 void registerLoweringModels(mlir::DialectRegistry &registry);
 
 /// Segments become kernels on buffers, with scratch offsets: everything that decides memory.
-void buildBufferPipeline(mlir::OpPassManager &passes, llvm::StringRef cpu);
+void buildBufferPipeline(mlir::OpPassManager &passes, llvm::StringRef cpu, const BlockSizes &blocks = {});
 /// Kernels on buffers become functions of the LLVM dialect; all else is removed from the module.
 void buildLLVMPipeline(mlir::OpPassManager &passes, llvm::StringRef cpu);
 
@@ -43,7 +44,8 @@ mlir::FailureOr<runtime::Image> assignBuffers(mlir::ModuleOp module, std::map<st
 
 /// Turns a partitioned program into LLVM dialect and fills `image`. The code is written for `cpu` (EmitOptions::cpu);
 /// the image is the same for all. Diagnostics: E-CPU.
-mlir::LogicalResult lowerToLLVM(mlir::ModuleOp module, runtime::Image &image, llvm::StringRef cpu = "native");
+mlir::LogicalResult lowerToLLVM(mlir::ModuleOp module, runtime::Image &image, llvm::StringRef cpu = "native",
+                                const BlockSizes &blocks = {});
 
 /// What is written for which processor.
 struct EmitOptions {

@@ -140,16 +140,24 @@ def main():
             if hasattr(case, "zoo"):
                 sides.zoo(case.zoo)
         return
-    lines = heading()
-    print("\n".join(lines), flush=True)
+    head, measured = heading(), {}
+    print("\n".join(head), flush=True)
     for case in wanted:
-        lines.append(line(case, options.rounds))
-        print(lines[-1], flush=True)
+        measured[title(case)] = line(case, options.rounds)
+        print(measured[title(case)], flush=True)
     if options.write:
-        path = Path(options.write)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("# CPU kernels against their peers\n\nWritten by `tools/dev/benchmark-kernels`: both sides pinned to the same "
-                        "instruction set and number of threads,\nmeasured in turns; medians.\n\n" + "\n".join(lines) + "\n")
+        write_table(Path(options.write), head, measured)
+
+
+def write_table(path, head, measured):
+    """The table in the order of the cases; rows that were not measured now stay as they are."""
+    before = path.read_text().splitlines() if path.exists() else []
+    rows = {row[2:].split(" | ")[0]: row for row in before if row.startswith("| ")}
+    rows.update(measured)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("# CPU kernels against their peers\n\nWritten by `tools/dev/benchmark-kernels --write`: both sides pinned to the same "
+                    "instruction set and number of threads,\nmeasured in turns; medians. [How it measures](README.md).\n\n"
+                    + "\n".join(head + [rows[title(c)] for c in cases.CASES if title(c) in rows]) + "\n")
 
 
 if __name__ == "__main__":
