@@ -60,6 +60,9 @@ struct Product {
 };
 mlir::Value contract(TensorBuilder &tensors, const Product &product, const Sizes &sizes, mlir::Type element);
 
+/// elements[2] + elements[0] * elements[1], of computed type.
+mlir::Value multiplyAndAdd(Scalars &at, mlir::ValueRange elements);
+
 /// softmax along the dim `dim` of a tensor of computed type.
 mlir::Value softmax(TensorBuilder &tensors, mlir::Value input, int64_t dim, const Sizes &sizes, mlir::Type element);
 

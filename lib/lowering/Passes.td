@@ -47,6 +47,28 @@ def LowerGraphPass : Pass<"partita-lower-graph", "::mlir::ModuleOp"> {
                            "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def ChooseLayoutsPass : Pass<"partita-choose-layouts", "::mlir::ModuleOp"> {
+  let summary = "convolutions keep channels last, and so does what lies between them";
+  let description = [{
+    Convolutions are written with the channels last, between transposes that are marked. A value keeps the order of dims
+    in which it is computed: what is elementwise, pools, pads, cuts, joins or reshapes works on it as it lies, and the
+    marked transposes of the next convolution cancel. What needs the model's order (communication, results of the stage)
+    gets a transposed copy. Values between segments of a stage, made by convolutions and read by convolutions, lie in
+    their buffers with the channels last, too.
+
+    ```mlir
+    // before
+    %1 = linalg.generic {partita_collective.layout = true} (%conv)    // [n, h, w, c] to [n, c, h, w]
+    %2 = linalg.generic "relu" (%1)
+    %3 = linalg.generic {partita_collective.layout = false} (%2)      // [n, c, h, w] to [n, h, w, c]
+    // after
+    %2 = linalg.generic "relu" (%conv)
+    ```
+  }];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::memref::MemRefDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def HoistWeightsPass : Pass<"partita-hoist-weights", "::mlir::ModuleOp"> {
   let summary = "what kernels compute from weights alone is computed once, before the first step";
   let description = [{

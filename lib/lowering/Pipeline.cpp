@@ -17,6 +17,7 @@ using namespace partita::lowering;
 void lowering::buildBufferPipeline(OpPassManager &passes, StringRef cpu, const BlockSizes &blocks) {
   passes.addPass(createStartCommunicationPass());
   passes.addPass(createLowerGraphPass());
+  passes.addPass(createChooseLayoutsPass());
   passes.addPass(createHoistWeightsPass());
   passes.addNestedPass<func::FuncOp>(createFuseKernelsPass());
   passes.addNestedPass<func::FuncOp>(createFormRegionsPass());
