@@ -112,7 +112,8 @@ private:
   }
 
   ModuleOp module;
-  std::map<std::string, std::pair<func::FuncOp, bool>> kernels; ///< By segment: the kernel, whether it has convolutions.
+  std::map<std::string, std::pair<func::FuncOp, bool>>
+      kernels; ///< By segment: the kernel, whether it has convolutions.
   llvm::EquivalenceClasses<Slot> slots;
   std::set<Slot> readers, fixed;
 };

@@ -17,8 +17,7 @@ using namespace partita::lowering;
 
 static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 
-template <typename Range>
-static auto reorder(const Range &values, ArrayRef<int64_t> order) {
+template <typename Range> static auto reorder(const Range &values, ArrayRef<int64_t> order) {
   SmallVector<std::decay_t<decltype(values[0])>> result;
   for (int64_t dim : order)
     result.push_back(values[dim]);
@@ -49,12 +48,12 @@ Value lowering::transposeDims(OpBuilder &builder, Location location, Value tenso
   Value target = tensor::EmptyOp::create(builder, location, reorder(sizes, order), typeOf(tensor).getElementType());
   AffineMap identity = AffineMap::getMultiDimIdentityMap(order.size(), builder.getContext());
   SmallVector<utils::IteratorType> loops(order.size(), utils::IteratorType::parallel);
-  return linalg::GenericOp::create(
-             builder, location, TypeRange{target.getType()}, ValueRange{tensor}, ValueRange{target},
-             ArrayRef<AffineMap>{reorderResults(identity, invert(order)), identity}, loops,
-             [](OpBuilder &inner, Location at, ValueRange elements) {
-               linalg::YieldOp::create(inner, at, elements.front());
-             })
+  return linalg::GenericOp::create(builder, location, TypeRange{target.getType()}, ValueRange{tensor},
+                                   ValueRange{target},
+                                   ArrayRef<AffineMap>{reorderResults(identity, invert(order)), identity}, loops,
+                                   [](OpBuilder &inner, Location at, ValueRange elements) {
+                                     linalg::YieldOp::create(inner, at, elements.front());
+                                   })
       .getResult(0);
 }
 
@@ -218,8 +217,8 @@ bool LayoutWriter::moveGeneric(linalg::GenericOp op) {
   Value target = op.getDpsInits().front();
   maps.push_back(order ? reorderResults(resultMap, *order) : resultMap);
   target = order ? bring(target, *order) : restore(target);
-  auto moved = linalg::GenericOp::create(rewriter, op.getLoc(), TypeRange{target.getType()}, inputs,
-                                         ValueRange{target}, maps, op.getIteratorTypesArray());
+  auto moved = linalg::GenericOp::create(rewriter, op.getLoc(), TypeRange{target.getType()}, inputs, ValueRange{target},
+                                         maps, op.getIteratorTypesArray());
   rewriter.cloneRegionBefore(op.getRegion(), moved.getRegion(), moved.getRegion().end());
   if (order)
     contiguous = maps.back().getResults().back();
@@ -237,9 +236,9 @@ bool LayoutWriter::moveInsert(tensor::InsertSliceOp op) {
     return false;
   DimOrder order = found->order;
   Value source = bring(op.getSource(), order), target = bring(op.getDest(), order);
-  Value moved = tensor::InsertSliceOp::create(rewriter, op.getLoc(), source, target,
-                                              reorder(op.getMixedOffsets(), order), reorder(op.getMixedSizes(), order),
-                                              reorder(op.getMixedStrides(), order));
+  Value moved =
+      tensor::InsertSliceOp::create(rewriter, op.getLoc(), source, target, reorder(op.getMixedOffsets(), order),
+                                    reorder(op.getMixedSizes(), order), reorder(op.getMixedStrides(), order));
   keep(op.getResult(), moved, order);
   return true;
 }
@@ -294,8 +293,8 @@ bool LayoutWriter::moveCollapse(tensor::CollapseShapeOp op) {
     for (size_t inner = 0; inner < group->size(); ++inner)
       moved.back().push_back(static_cast<int64_t>(position++));
   }
-  Value result = tensor::CollapseShapeOp::create(rewriter, op.getLoc(), reorder(op.getResultType(), order),
-                                                 found->value, moved);
+  Value result =
+      tensor::CollapseShapeOp::create(rewriter, op.getLoc(), reorder(op.getResultType(), order), found->value, moved);
   keep(op.getResult(), result, order);
   return true;
 }
@@ -310,7 +309,8 @@ bool LayoutWriter::moveCast(tensor::CastOp op) {
   return true;
 }
 
-//===-- Buffers that keep an order ----------------------------------------------------------------------------------===//
+//===-- Buffers that keep an order
+//----------------------------------------------------------------------------------===//
 
 Value LayoutWriter::makeView(Value buffer, ArrayRef<int64_t> order) {
   auto view = buffer.getDefiningOp<memref::ViewOp>();
@@ -337,8 +337,8 @@ bool LayoutWriter::moveBuffer(Operation *op) {
     return false;
   Value view = makeView(buffer, found->second);
   if (input) {
-    Value value = bufferization::ToTensorOp::create(rewriter, op->getLoc(), reorder(typeOf(input.getResult()), found->second),
-                                                    view, /*restrict=*/true);
+    Value value = bufferization::ToTensorOp::create(
+        rewriter, op->getLoc(), reorder(typeOf(input.getResult()), found->second), view, /*restrict=*/true);
     keep(input.getResult(), value, found->second);
     return true;
   }

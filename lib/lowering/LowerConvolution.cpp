@@ -58,8 +58,12 @@ struct ConvolutionLoops {
 
 static Channels findChannels(TensorBuilder &tensors, graph::ConvolutionOp op) {
   RankedTensorType filter = typeOf(op.getFilter());
-  Channels channels{countLocalGroups(tensors, op), tensors.sizeOf(filter, 1), tensors.sizeOf(typeOf(op.getResult()), 1),
-                    true, true, true};
+  Channels channels{countLocalGroups(tensors, op),
+                    tensors.sizeOf(filter, 1),
+                    tensors.sizeOf(typeOf(op.getResult()), 1),
+                    true,
+                    true,
+                    true};
   if (getConstantIntValue(channels.groups) != 1) {
     std::optional<int64_t> whole = getConstantIntValue(channels.outer), count = getConstantIntValue(channels.groups);
     int64_t perGroup = getDimBound(plan::getPart(filter).getGlobal(), 0) / static_cast<int64_t>(op.getGroups());
@@ -99,8 +103,8 @@ static ConvolutionLoops makeLoops(graph::ConvolutionOp op, const Channels &chann
   if (group && !isGroupLast)
     filter.push_back(group);
   llvm::append_range(filter, kernel);
-  for (auto [has, dim] : {std::pair(channels.hasInner, inner), std::pair(isGroupLast, group),
-                          std::pair(channels.hasOuter, outer)})
+  for (auto [has, dim] :
+       {std::pair(channels.hasInner, inner), std::pair(isGroupLast, group), std::pair(channels.hasOuter, outer)})
     if (has)
       filter.push_back(dim);
   for (AffineExpr dim : {group, inner})
