@@ -13,6 +13,9 @@ namespace partita::lowering {
 #include "partita/lib/lowering/Passes.h.inc"
 } // namespace partita::lowering
 
+/// Rows that read B where it lies: each element only so often.
+static constexpr int64_t kFewRows = 8;
+
 /// The memory that a view is of.
 static Value findMemory(Value buffer) {
   while (auto view = buffer.getDefiningOp<ViewLikeOpInterface>())
@@ -52,7 +55,10 @@ public:
   void write(bool overwrites) {
     std::optional<int64_t> rows = roles.count(roles.rows);
     // Few rows read every element of B once or twice: a copy would cost more than it saves.
-    packsB = !roles.panelStride && !(roles.readsInPlace && rows && *rows <= 8);
+    packsB = !roles.panelStride && !(roles.readsInPlace && rows && *rows <= kFewRows);
+    if (!packsB && !roles.panelStride)
+      widenTile(*rows);
+    get(BlocksArgument::tileWidth) = at.number(shape.lanes * shape.vectors);
     get(BlocksArgument::rowCount) = countAll(roles.rows);
     get(BlocksArgument::columnCount) = countAll(roles.columns);
     get(BlocksArgument::reducedCount) = countAll(roles.reduced);
@@ -109,6 +115,14 @@ private:
     return at.move(toPointer(buffer.buffer), toBytes(buffer, begin));
   }
 
+  /// Where rows are few, registers are left for more columns: longer pieces of B's rows are read at once.
+  void widenTile(int64_t rows) {
+    int64_t columns = roles.count(roles.columns).value_or(kColumnBlock);
+    while (shape.vectors < 8 && shape.vectors * shape.lanes < columns &&
+           (rows + 1) * (shape.vectors + 1) + 1 <= cpu.vectorRegisters)
+      ++shape.vectors;
+  }
+
   void writePlaceOfB() {
     bool isMatrix = packsB || roles.reduced.empty();
     get(BlocksArgument::panelStride) =
@@ -117,7 +131,7 @@ private:
         isMatrix ? at.number(0) : toBytes(roles.b, roles.b.strides[roles.reduced.back()]);
     // Rows of a matrix are read in short pieces, so that few pages are open at once; panels lie in one piece.
     get(BlocksArgument::reducedBlock) =
-        at.number(packsB || roles.panelStride ? limitBlock(cpu.blocks.depth, 16, kReducedBlock) : 16);
+        at.number(packsB || roles.panelStride ? limitBlock(cpu.blocks.depth, 16, kReducedBlock) : 32);
   }
 
   void writeTables() {

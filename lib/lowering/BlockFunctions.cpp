@@ -76,11 +76,9 @@ private:
   }
 
   void writeTiles(Value column, Value columnCount, Value count, Value firstTile, Value tileCount) {
-    int64_t tileWidth = shape.lanes * shape.vectors;
-    Value begin = firstRow(firstTile);
-    at.loop(at.number(0), columnCount, tileWidth, [&](Value i) {
-      Value width = at.min(at.number(tileWidth), at.sub(columnCount, i));
-      Value isRest = at.isLess(width, at.number(tileWidth));
+    Value begin = firstRow(firstTile), tileWidth = get(BlocksArgument::tileWidth);
+    loopBlocks(columnCount, tileWidth, [&](Value i, Value width) {
+      Value isRest = at.isLess(width, tileWidth);
       Value high = at.choose(isRest, get(BlocksArgument::highRest), get(BlocksArgument::high));
       Value low = at.choose(isRest, get(BlocksArgument::lowRest), get(BlocksArgument::low));
       Value inPanel = at.make<arith::RemUIOp>(i, at.number(kPanel));

@@ -13,7 +13,7 @@ namespace partita::lowering {
 /// Rows of A that are packed at once, at most.
 inline constexpr int64_t kRowBlock = 196;
 /// Columns of B that are packed at once, at most.
-inline constexpr int64_t kColumnBlock = 1024;
+inline constexpr int64_t kColumnBlock = 512;
 
 /// A measured size in steps of `unit`, at most `most`, which is also what is taken where nothing was measured.
 inline int64_t limitBlock(int64_t measured, int64_t unit, int64_t most) {
@@ -37,6 +37,7 @@ enum class BlocksArgument {
   packsB,        ///< 1 or 0.
   panelStride,   ///< Bytes from panel to panel in B, where it is not packed.
   reducedStride, ///< Bytes from k to k in B, where it is not packed.
+  tileWidth,     ///< Columns of a whole tile; of a panel at most, where B lies in panels.
   reducedBlock,  ///< k of one block, at most kReducedBlock.
   packedA,
   packedB,   ///< Scratch.

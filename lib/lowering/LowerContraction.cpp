@@ -3,7 +3,8 @@
 // Contractions: the order of the loops is chosen so that the innermost one runs along contiguous memory.
 //   lhs [m,k], rhs [k,n]  loops m, k, n: rows of rhs are scaled and added to a row of the result
 //   lhs [m,k], rhs [n,k]  loops m, n, k: both operands are read along k, the sum stays in a register
-//   anything else         the operand that holds the result's last dim is transposed first
+//   anything else         loops m, n, k too
+// Where block-contractions finds roles for the loops, it takes its own order and packs what lies otherwise.
 #include "OpLowerings.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -15,21 +16,7 @@ using namespace partita::lowering;
 
 static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 
-/// Makes `letter` the last dim of the operand.
-static void moveLast(TensorBuilder &tensors, Value &operand, std::string &term, char letter) {
-  std::string moved;
-  for (char other : term)
-    if (other != letter)
-      moved += other;
-  moved += letter;
-  Sizes sizes = tensor::getMixedSizes(tensors.builder, tensors.getLocation(), operand), movedSizes;
-  for (char other : moved)
-    movedSizes.push_back(sizes[term.find(other)]);
-  operand = tensors.map({operand}, {mapOf(tensors.getContext(), moved, term)}, movedSizes,
-                        typeOf(operand).getElementType(), [](Scalars &, ValueRange elements) { return elements[0]; });
-  term = moved;
-}
-
+/// elements[2] + elements[0] * elements[1], of computed type.
 Value lowering::multiplyAndAdd(Scalars &at, ValueRange elements) {
   if (!isa<FloatType>(elements[0].getType())) {
     Value term = arith::MulIOp::create(at.builder, at.location, elements[0], elements[1]);
@@ -49,13 +36,11 @@ Value lowering::contract(TensorBuilder &tensors, const Product &product, const S
       reduced += letter;
   std::string order = result + reduced;
   bool alongReduction = !reduced.empty() && lhs.back() == rhs.back() && lhs.back() == reduced.back();
-  if (!alongReduction && !result.empty()) {
-    char last = result.back();
-    order = result.substr(0, result.size() - 1) + reduced + last;
-    for (auto [operand, term] : {std::pair(&left, &lhs), std::pair(&right, &rhs)})
-      if (term->find(last) != std::string::npos && term->back() != last)
-        moveLast(tensors, *operand, *term, last);
-  }
+  auto endsOrLacks = [&](const std::string &term, char letter) {
+    return term.find(letter) == std::string::npos || term.back() == letter;
+  };
+  if (!alongReduction && !result.empty() && endsOrLacks(lhs, result.back()) && endsOrLacks(rhs, result.back()))
+    order = result.substr(0, result.size() - 1) + reduced + result.back();
   MLIRContext *context = tensors.getContext();
   return tensors.reduce({left, right}, {mapOf(context, order, lhs), mapOf(context, order, rhs)},
                         mapOf(context, order, result), sizes, graph::ReduceKind::sum, element, multiplyAndAdd);

@@ -31,8 +31,10 @@ private:
     Value run = readRun(columns, at.number(0)), rowRun = readRun(rows, at.number(0));
     Value isPanel = at.both(at.isEqual(columnCount, at.number(kPanel)), at.isAtMost(at.number(kPanel), run));
     Value isTransposed = at.both(at.isEqual(run, at.number(1)), at.isAtMost(at.number(lanes), rowRun));
-    at.branch(
-        isPanel, [&] { copyPanels(); }, [&] { at.branch(isTransposed, [&] { transpose(); }, [&] { copyRuns(); }); });
+    Value isWhole = at.isAtMost(columnCount, run);
+    auto copyRest = [&] { at.branch(isTransposed, [&] { transpose(); }, [&] { copyRuns(); }); };
+    auto copyNarrow = [&] { at.branch(isWhole, [&] { copyRows(); }, copyRest); };
+    at.branch(isPanel, [&] { copyPanels(); }, copyNarrow);
   }
 
   Value readOffset(Value table, Value index) { return at.load(at.i64(), at.move(table, at.mul(index, kEntry)), 8); }
@@ -54,6 +56,17 @@ private:
       Value from = addressOf(at.add(first, readOffset(rows, row))), to = rowOf(row);
       for (int64_t i = 0; i < kPanel; i += lanes)
         at.store(read(at.move(from, i * storedBytes), lanes), at.move(to, i * bytes), bytes);
+    });
+  }
+
+  /// Every row is one run.
+  void copyRows() {
+    Value first = readOffset(columns, at.number(0));
+    Value rest = at.make<arith::RemUIOp>(columnCount, at.number(lanes)), whole = at.sub(columnCount, rest);
+    at.loop(at.number(0), rowCount, 1, [&](Value row) {
+      Value from = addressOf(at.add(first, readOffset(rows, row))), to = rowOf(row);
+      copy(from, to, at.number(0), whole, lanes);
+      copy(from, to, whole, columnCount, 1);
     });
   }
 
