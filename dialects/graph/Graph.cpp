@@ -5,6 +5,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "partita/dialects/graph/Support.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace partita;
@@ -12,10 +13,16 @@ using namespace partita::graph;
 
 #include "partita/dialects/graph/GraphDialect.cpp.inc"
 #include "partita/dialects/graph/GraphEnums.cpp.inc"
+#define GET_ATTRDEF_CLASSES
+#include "partita/dialects/graph/GraphAttributes.cpp.inc"
 #define GET_OP_CLASSES
 #include "partita/dialects/graph/GraphOps.cpp.inc"
 
 void GraphDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "partita/dialects/graph/GraphAttributes.cpp.inc"
+      >();
   addOperations<
 #define GET_OP_LIST
 #include "partita/dialects/graph/GraphOps.cpp.inc"

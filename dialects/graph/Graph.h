@@ -16,6 +16,8 @@
 
 #include "partita/dialects/graph/GraphDialect.h.inc"
 #include "partita/dialects/graph/GraphEnums.h.inc"
+#define GET_ATTRDEF_CLASSES
+#include "partita/dialects/graph/GraphAttributes.h.inc"
 #define GET_OP_CLASSES
 #include "partita/dialects/graph/GraphOps.h.inc"
 

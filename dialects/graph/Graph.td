@@ -9,6 +9,7 @@
 #ifndef PARTITA_DIALECTS_GRAPH
 #define PARTITA_DIALECTS_GRAPH
 
+include "mlir/IR/AttrTypeBase.td"
 include "mlir/IR/BuiltinAttributeInterfaces.td"
 include "mlir/IR/EnumAttr.td"
 include "mlir/IR/OpBase.td"
@@ -26,6 +27,7 @@ def Graph_Dialect : Dialect {
     result. Every op has a unique `name`, the model's own where there is one.
   }];
   let dependentDialects = ["::partita::PartitaDialect"];
+  let useDefaultAttributePrinterParser = 1;
 }
 
 //===-- Types -----------------------------------------------------------------------------------------------------===//
@@ -336,5 +338,6 @@ def Graph_RotaryOp : Graph_Composite<"rotary"> {
 include "partita/dialects/graph/Pooling.td"
 include "partita/dialects/graph/Recurrent.td"
 include "partita/dialects/graph/Experts.td"
+include "partita/dialects/graph/Custom.td"
 
 #endif

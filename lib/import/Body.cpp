@@ -5,6 +5,7 @@
 
 #include "CheckLog.h"
 #include "OpTable.h"
+#include "rules/CustomNode.h"
 
 #include "llvm/Support/JSON.h"
 
@@ -37,25 +38,51 @@ static bool isPoisoned(ImportSession &session, const onnx::Node &node) {
   });
 }
 
-/// Whether the node was imported.
-static bool importNode(ImportSession &session, const onnx::Node &node, const std::string &name) {
-  NodeContext context(session, node, name);
-  const std::string &domain = node.domain();
-  bool isStandard = domain.empty() || domain == "ai.onnx";
-  const onnx::Function *function = findFunction(session, node);
-  auto conversion = getOpTable().find((isStandard ? "" : domain + ".") + node.op_type());
+/// "com.example.Mix"; of the default domain the operator alone.
+static std::string spellOperator(const onnx::Node &node) {
+  bool isStandard = node.domain().empty() || node.domain() == "ai.onnx";
+  return (isStandard ? "" : node.domain() + ".") + node.op_type();
+}
+
+bool partita::import::importWithoutRule(NodeContext &context) {
+  const onnx::Node &node = context.getNode();
+  bool isStandard = node.domain().empty() || node.domain() == "ai.onnx";
+  const onnx::Function *function = findFunction(context.getSession(), node);
+  auto conversion = getOpTable().find(spellOperator(node));
   if (!function && conversion == getOpTable().end())
-    context.failOp("operator '" + llvm::json::fixUTF8((isStandard ? "" : domain + ".") + node.op_type()) +
-                   "' is not supported");
-  else if (isPoisoned(session, node))
-    context.skip();
-  else if (function)
+    return false;
+  if (function) {
     inlineFunction(context, *function);
-  else if (!(isStandard && foldKnown(context)) && !context.hasFailed()) {
+  } else if (!(isStandard && foldKnown(context)) && !context.hasFailed()) {
     conversion->second(context);
     if (!context.hasFailed())
       context.checkAttributesUsed();
   }
+  return true;
+}
+
+/// Of an operator of which nothing is known, where its results' types are, and it can be one.
+static std::optional<OpRule> findWholeRule(NodeContext &context) {
+  const onnx::Node &node = context.getNode();
+  bool isKnown = findFunction(context.getSession(), node) || getOpTable().count(spellOperator(node));
+  bool isStandard = node.domain().empty() || node.domain() == "ai.onnx";
+  return isKnown || isStandard || isPoisoned(context.getSession(), node) ? std::nullopt : makeWholeRule(context);
+}
+
+/// Whether the node was imported.
+static bool importNode(ImportSession &session, const onnx::Node &node, const std::string &name) {
+  NodeContext context(session, node, name);
+  const OpRule *rule = session.findRule(node);
+  std::optional<OpRule> whole = rule ? std::nullopt : findWholeRule(context);
+  bool isKnown = rule || whole || findFunction(session, node) || getOpTable().count(spellOperator(node));
+  if (!isKnown)
+    context.failOp("operator '" + llvm::json::fixUTF8(spellOperator(node)) + "' is not supported");
+  else if (isPoisoned(session, node))
+    context.skip();
+  else if (rule || whole)
+    importByRule(context, rule ? *rule : *whole);
+  else
+    importWithoutRule(context);
   context.finishResults();
   return !context.hasFailed();
 }

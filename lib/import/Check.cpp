@@ -16,13 +16,6 @@ using namespace mlir;
 using namespace partita;
 using namespace partita::import;
 
-CheckLog::CheckLog(const onnx::Graph &graph) {
-  for (const onnx::ValueInfo &value : graph.value_info())
-    declared[value.name()] = &value;
-  for (const onnx::ValueInfo &value : graph.output())
-    declared[value.name()] = &value;
-}
-
 void CheckLog::beginNode(const std::string &name, const onnx::Node &node) {
   open.push_back({{name, node.op_type(), node.domain(), CheckedNode::Imported}, problems.size()});
 }
@@ -38,29 +31,6 @@ void CheckLog::endNode(bool hasFailed) {
   nodes.push_back(std::move(ended.node));
 }
 
-DimSize CheckLog::assume(const std::string &dim) {
-  if (!dims.count(dim))
-    assumedDims.push_back(dim);
-  dims.insert_or_assign(dim, DimSize(1));
-  return DimSize(1);
-}
-
-std::optional<std::pair<std::vector<DimSize>, int32_t>> CheckLog::findType(const std::string &tensor) const {
-  auto found = declared.find(tensor);
-  if (found == declared.end() || !found->second->type().has_tensor_type() ||
-      !found->second->type().tensor_type().has_shape())
-    return std::nullopt;
-  const onnx::Type::TensorOf &type = found->second->type().tensor_type();
-  std::vector<DimSize> sizes;
-  for (const onnx::Shape::Dim &dim : type.shape().dim()) {
-    auto bound = dims.find(dim.dim_param());
-    if (dim.dim_value() <= 0 && bound == dims.end())
-      return std::nullopt;
-    sizes.push_back(dim.dim_value() > 0 ? DimSize(dim.dim_value()) : bound->second);
-  }
-  return std::pair{sizes, type.elem_type()};
-}
-
 /// The function of everything that could be imported.
 static void importAll(const ModelFile &file, ModuleOp module, const ImportOptions &options, ModelCheck &check) {
   const onnx::Graph &graph = file.getModel().graph();
@@ -68,7 +38,8 @@ static void importAll(const ModelFile &file, ModuleOp module, const ImportOption
   auto function = func::FuncOp::create(builder, module.getLoc(), "main", builder.getFunctionType({}, {}));
   Block *body = function.addEntryBlock();
   ImportSession session(file, *body);
-  CheckLog log(graph);
+  session.setRules(options);
+  CheckLog log;
   session.setLog(&log);
   defineInputs(session, graph, options);
   importGraphBody(session, graph, /*prefix=*/"");

@@ -4,7 +4,7 @@
 //
 // Given to an ImportSession, it takes the place of diagnostics and lets the import go on behind a problem. Example:
 //
-//   CheckLog log(file.getModel().graph());
+//   CheckLog log;
 //   session.setLog(&log);                     // problems are collected from here on
 //
 //===----------------------------------------------------------------------===//
@@ -12,30 +12,17 @@
 #define PARTITA_LIB_IMPORT_CHECKLOG_H
 
 #include "OnnxSchema.h"
-#include "partita/dialects/interfaces/SymbolicShape.h"
 #include "partita/import/Check.h"
-
-#include <map>
-#include <set>
 
 namespace partita::import {
 
 class CheckLog {
 public:
-  /// Learns the types that the file states.
-  explicit CheckLog(const onnx::Graph &graph);
-
   void addProblem(ImportProblem problem) { problems.push_back(std::move(problem)); }
   /// Problems reported from now on belong to this node; nodes of its body may follow before it ends.
   void beginNode(const std::string &name, const onnx::Node &node);
   /// `hasFailed`: also where a result that it reads is not known.
   void endNode(bool hasFailed);
-
-  /// The extent that stands for a dim without binding.
-  DimSize assume(const std::string &dim);
-  void bind(const std::string &dim, DimSize size) { dims.insert_or_assign(dim, std::move(size)); }
-  /// The shape and the onnx::Element that the file states for a tensor, where all of it is known.
-  std::optional<std::pair<std::vector<DimSize>, int32_t>> findType(const std::string &tensor) const;
 
   std::vector<ImportProblem> problems;
   std::vector<CheckedNode> nodes;
@@ -52,8 +39,6 @@ private:
     size_t problemsBefore;
   };
 
-  std::map<std::string, const onnx::ValueInfo *> declared;
-  std::map<std::string, DimSize> dims;
   std::vector<OpenNode> open;
   int64_t outermost = 0;
 };

@@ -45,6 +45,7 @@ LogicalResult importGraph(const ModelFile &file, ModuleOp module, const ImportOp
   auto function = func::FuncOp::create(builder, module.getLoc(), "main", builder.getFunctionType({}, {}));
   Block *body = function.addEntryBlock();
   ImportSession session(file, *body);
+  session.setRules(options);
   defineInputs(session, graph, options);
   importGraphBody(session, graph, /*prefix=*/"");
   if (session.hasProblems())

@@ -28,8 +28,29 @@ Known Known::vector(std::vector<DimSize> elements, Type element) {
 Known Known::scalar(DimSize value, Type element) { return {{}, {std::move(value)}, element}; }
 
 ImportSession::ImportSession(const ModelFile &file, Block &body)
-    : file(file), builder(OpBuilder::atBlockEnd(&body)), parameters(body) {
+    : file(file), builder(OpBuilder::atBlockEnd(&body)), parameters(body), declaredTypes(file.getModel().graph()) {
   openScope(/*isFunction=*/true, file.getOpset());
+}
+
+llvm::Expected<const ModelFile *> ImportSession::openBody(const std::string &path) {
+  std::unique_ptr<ModelFile> &known = bodyFiles[path];
+  if (!known) {
+    llvm::Expected<ModelFile> opened = ModelFile::open(path);
+    if (!opened)
+      return opened.takeError();
+    known = std::make_unique<ModelFile>(std::move(*opened));
+  }
+  return known.get();
+}
+
+const OpRule *ImportSession::findRule(const onnx::Node &node) const {
+  if (!options || inBody)
+    return nullptr;
+  std::string domain = node.domain() == "ai.onnx" ? "" : node.domain();
+  for (const OpRule &rule : options->rules)
+    if (rule.domain == domain && rule.op == node.op_type())
+      return &rule;
+  return nullptr;
 }
 
 Location ImportSession::getLocation(llvm::StringRef name) {
@@ -63,7 +84,7 @@ void ImportSession::report(Location location, llvm::Error error, llvm::StringRef
 ImportedValue ImportSession::makeUnknown(const std::string &tensor) {
   ImportedValue unknown;
   unknown.isPoisoned = true;
-  auto declared = log ? log->findType(tensor) : std::nullopt;
+  auto declared = log ? declaredTypes.find(tensor) : std::nullopt;
   if (!declared || !llvm::all_of(declared->first, isInRange))
     return unknown;
   Type element = getElementType(declared->second);
@@ -227,7 +248,7 @@ Value ImportSession::makeInline(const Payload &payload, RankedTensorType type, l
 Value ImportSession::makeTensor(const ImportedValue &value, llvm::StringRef name, Location location) {
   const onnx::Tensor &tensor = *value.tensor;
   Type element = getElementType(tensor.data_type());
-  llvm::Expected<Payload> payload = locatePayload(file, tensor);
+  llvm::Expected<Payload> payload = locatePayload(getFile(), tensor);
   if (!payload || !element) {
     if (!payload)
       report(location, payload.takeError());
@@ -347,7 +368,7 @@ const Known *ImportSession::getKnown(llvm::StringRef name) {
   std::optional<uint64_t> count = countElements(found->tensor->dims());
   if (!type || type.getWidth() == 4 || !count || *count > mostKnownElements)
     return nullptr;
-  llvm::Expected<Payload> payload = locatePayload(file, *found->tensor);
+  llvm::Expected<Payload> payload = locatePayload(getFile(), *found->tensor);
   llvm::Expected<std::string> bytes = payload ? readPayload(*payload, inlineByteLimit) : payload.takeError();
   if (!bytes) {
     // Materialising it reports the reason.
@@ -389,7 +410,7 @@ std::optional<std::vector<double>> ImportSession::getNumbers(llvm::StringRef nam
     return std::nullopt;
   if (found->tensor) {
     std::optional<interpreter::Tensor> tensor =
-        readFloats(file, *found->tensor, getElementType(found->tensor->data_type()));
+        readFloats(getFile(), *found->tensor, getElementType(found->tensor->data_type()));
     return tensor ? std::optional(tensor->toDoubles()) : std::nullopt;
   }
   auto constant = found->value ? found->value.getDefiningOp<graph::ConstantOp>() : graph::ConstantOp();
@@ -418,6 +439,6 @@ std::optional<double> ImportSession::getScalar(llvm::StringRef name) {
   if (!found->tensor || countElements(found->tensor->dims()) != 1u)
     return std::nullopt;
   std::optional<interpreter::Tensor> tensor =
-      readFloats(file, *found->tensor, getElementType(found->tensor->data_type()));
+      readFloats(getFile(), *found->tensor, getElementType(found->tensor->data_type()));
   return tensor ? std::optional(tensor->toDoubles().front()) : std::nullopt;
 }

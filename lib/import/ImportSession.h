@@ -12,10 +12,12 @@
 #ifndef PARTITA_LIB_IMPORT_IMPORTSESSION_H
 #define PARTITA_LIB_IMPORT_IMPORTSESSION_H
 
+#include "DeclaredTypes.h"
 #include "ImportedValue.h"
 #include "ModelFile.h"
 #include "ParameterTable.h"
 #include "TensorPayload.h"
+#include "partita/import/Import.h"
 #include "partita/support/Error.h"
 
 #include "mlir/IR/Builders.h"
@@ -28,12 +30,19 @@ namespace partita::import {
 
 class CheckLog;
 
+/// Where a custom op's body is imported from.
+struct BodyState {
+  bool inBody = false;
+  const ModelFile *file = nullptr;
+};
+
 class ImportSession {
 public:
   /// `body`: the empty entry block of the function to fill.
   ImportSession(const ModelFile &file, mlir::Block &body);
 
-  const ModelFile &getFile() const { return file; }
+  /// The file whose nodes are imported: that of the model, or of a custom op's body.
+  const ModelFile &getFile() const { return bodyFile ? *bodyFile : file; }
   mlir::OpBuilder &getBuilder() { return builder; }
   mlir::MLIRContext *getContext() { return builder.getContext(); }
   ParameterTable &getParameters() { return parameters; }
@@ -42,9 +51,29 @@ public:
   void report(mlir::Location location, llvm::StringRef code, const llvm::Twine &message);
   void report(mlir::Location location, llvm::Error error, llvm::StringRef prefix = "");
   bool hasProblems() const { return problems != 0; }
+  size_t countProblems() const { return problems; }
   /// Collects problems instead of emitting them, and goes on behind them.
   void setLog(CheckLog *checkLog) { log = checkLog; }
   CheckLog *getLog() { return log; }
+  DeclaredTypes &getDeclaredTypes() { return declaredTypes; }
+  /// Whether names are those of the model's own graph, of which types are stated.
+  bool isOutermost() const { return scopes.size() == 1; }
+
+  /// Rules of custom ops, and whether these need bodies; must outlive the session.
+  void setRules(const ImportOptions &importOptions) { options = &importOptions; }
+  bool allowsMissingBodies() const { return options && options->allowMissingBodies; }
+  /// Nothing within a body: what it is made of is imported as ever.
+  const OpRule *findRule(const onnx::Node &node) const;
+  /// A model file with the body of a rule, opened once.
+  llvm::Expected<const ModelFile *> openBody(const std::string &path);
+  /// Begins (or, with what is returned, ends) the import of a custom op's body from `bodyFile`, or from the model.
+  BodyState exchangeBody(BodyState state) {
+    BodyState before{inBody, bodyFile};
+    inBody = state.inBody;
+    bodyFile = state.file;
+    return before;
+  }
+
   /// What a tensor is whose node could not be imported: in a check an input of the type that the file states, otherwise
   /// poisoned.
   ImportedValue makeUnknown(const std::string &tensor);
@@ -132,6 +161,11 @@ private:
   std::set<std::string> names;
   uint64_t nestedNodes = 0;
   unsigned problems = 0;
+  DeclaredTypes declaredTypes;
+  const ImportOptions *options = nullptr;
+  std::map<std::string, std::unique_ptr<ModelFile>> bodyFiles;
+  bool inBody = false;
+  const ModelFile *bodyFile = nullptr;
   CheckLog *log = nullptr;
 };
 

@@ -139,14 +139,19 @@ std::optional<DimSize> DimTable::getSize(const onnx::ValueInfo &input, int axis)
       session.report(session.getLocation(input.name()), "E-DIM-UNBOUND",
                      "dimension " + llvm::Twine(axis) + " of input '" + input.name() + "' has no extent; add --dim " +
                          name + "=N or --dim " + name + "=LOW..HIGH");
-    return session.getLog() ? std::optional(session.getLog()->assume(name)) : std::nullopt;
+    if (!session.getLog())
+      return std::nullopt;
+    std::vector<std::string> &assumed = session.getLog()->assumedDims;
+    if (!llvm::is_contained(assumed, name))
+      assumed.push_back(name);
+    session.getDeclaredTypes().bind(name, DimSize(1));
+    return DimSize(1);
   }
   const DimBinding &binding = found->second;
   DimSize size(binding.minimum);
   if (binding.minimum != binding.maximum)
     size = DimSize::symbol(SymbolAttr::get(session.getContext(), name, binding.minimum, binding.maximum));
-  if (session.getLog())
-    session.getLog()->bind(name, size);
+  session.getDeclaredTypes().bind(name, size);
   return size;
 }
 

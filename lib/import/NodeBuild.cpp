@@ -58,8 +58,7 @@ static ElementsAttr evaluateSmall(Operation *op) {
   return (*results)[0].toElements(type);
 }
 
-/// What the op's verifier says against it; empty where it is right.
-static std::string findMistake(Operation *op) {
+std::string partita::import::findMistake(Operation *op) {
   std::string text;
   ScopedDiagnosticHandler handler(op->getContext(), [&](Diagnostic &diagnostic) {
     text = diagnostic.str();

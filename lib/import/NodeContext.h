@@ -160,6 +160,9 @@ private:
   std::set<mlir::Operation *> created;
 };
 
+/// What the op's verifier says against it; empty where it is right.
+std::string findMistake(mlir::Operation *op);
+
 } // namespace partita::import
 
 #endif // PARTITA_LIB_IMPORT_NODECONTEXT_H

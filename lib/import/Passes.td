@@ -81,4 +81,23 @@ def RaiseReshapesPass : Pass<"partita-raise-reshapes", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::partita::graph::GraphDialect"];
 }
 
+def CheckCustomOpsPass : Pass<"partita-check-custom-ops", "::mlir::func::FuncOp"> {
+  let summary = "what custom ops say of their loops is tried on their bodies";
+  let description = [{
+    The body of each custom op is run by the interpreter on random operands of few elements: whole, and in parts, each
+    loop that may be cut in 2 and 3 of them and each pair of such loops in 4. Parts that, put together as the op says, are
+    not the whole, and operands in which it says to be linear and is not, are an error (E-RULE-CLAIM). Nothing is changed.
+
+    ```mlir
+    // passes: the largest of all rows is the largest of the parts' largest
+    %0 = partita_graph.custom "op" "com.example.Largest" (%x) loops [#partita_graph.loop<"row", max>] ...
+    // error: E-RULE-CLAIM: the rule of 'com.example.Largest' does not hold: loop 'row' (dim 0 of operand 0), 5 iterations
+    //        in 2 parts: together the parts are not the whole; result 0 differs first at [0]: 1.5 instead of 0.875
+    %0 = partita_graph.custom "op" "com.example.Largest" (%x) loops [#partita_graph.loop<"row", sum>] ...
+    // after: unchanged
+    ```
+  }];
+  let dependentDialects = ["::partita::graph::GraphDialect"];
+}
+
 #endif

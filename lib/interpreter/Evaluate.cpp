@@ -123,13 +123,21 @@ static Outcome dispatch(Operation *op, const Call &call) {
 FailureOr<SmallVector<Tensor>> evaluate(Operation *op, ArrayRef<Tensor> operands, const Context &context) {
   if (failed(checkOperands(op, operands, context)))
     return failure();
-  auto type = op->getNumResults() == 1 ? dyn_cast<RankedTensorType>(op->getResult(0).getType()) : RankedTensorType();
-  if (!type)
+  SmallVector<Box> boxes;
+  for (Type type : op->getResultTypes()) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    std::optional<Box> box = tensor ? context.scope.findBox(tensor) : std::nullopt;
+    if (!box)
+      return op->emitOpError() << "E-DIM-UNBOUND: the extents of " << type << " are not known here";
+    boxes.push_back(*box);
+  }
+  if (auto custom = dyn_cast<graph::CustomOp>(op))
+    return evaluateCustom(custom, operands, boxes, context);
+  if (boxes.size() != 1)
     return op->emitOpError("E-NO-EVALUATION: the interpreter has no meaning for this op");
-  std::optional<Box> box = context.scope.findBox(type);
-  if (!box)
-    return op->emitOpError() << "E-DIM-UNBOUND: the extents of " << type << " are not known here";
-  Outcome result = dispatch(op, {operands, context, *box, getKeptElement(type.getElementType(), context.arithmetic)});
+  auto type = cast<RankedTensorType>(op->getResult(0).getType());
+  Outcome result =
+      dispatch(op, {operands, context, boxes.front(), getKeptElement(type.getElementType(), context.arithmetic)});
   if (failed(result))
     return failure();
   return SmallVector<Tensor>{*result};

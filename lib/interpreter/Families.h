@@ -79,6 +79,9 @@ Outcome evaluateBatchNorm(graph::BatchNormOp op, const Call &call);
 // Attention.cpp
 Outcome evaluateAttention(graph::AttentionOp op, const Call &call);
 Outcome evaluateRotary(graph::RotaryOp op, const Call &call);
+// Custom.cpp
+llvm::FailureOr<llvm::SmallVector<Tensor>> evaluateCustom(graph::CustomOp op, llvm::ArrayRef<Tensor> operands,
+                                                          llvm::ArrayRef<Box> results, const Context &context);
 
 /// Softmax of `count` numbers in place, added up in this order. All -infinity gives NaN, as the formula does.
 template <typename T> void softmaxInPlace(T *values, llvm::ArrayRef<int64_t> order);

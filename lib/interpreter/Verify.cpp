@@ -11,18 +11,18 @@ double estimateSeconds(func::FuncOp graph, unsigned seeds) {
   // Operations a second of this library on one present-day core; only the order of magnitude matters.
   constexpr double kMatrixRate = 2e9, kOtherRate = 1e8;
   double seconds = 0;
-  graph.walk([&](Operation *op) {
+  for (Operation &op : graph.getBody().front()) {
     auto split = dyn_cast<SplitOpInterface>(op);
     auto cost = dyn_cast<CostOpInterface>(op);
     if (!split || !cost)
-      return;
+      continue;
     SmallVector<int64_t> extents;
     for (const Loop &loop : split.getLoopNest().loops)
       extents.push_back(loop.extent);
     Work work = cost.getWork(extents);
     bool isMatrix = work.kind == WorkKind::matrix || work.kind == WorkKind::attention;
     seconds += work.operations / (isMatrix ? kMatrixRate : kOtherRate);
-  });
+  }
   // The reference, the seeds and the program.
   return seconds * (seeds + 2);
 }
@@ -120,20 +120,20 @@ FailureOr<std::optional<Divergence>> findDivergence(func::FuncOp graph, ModuleOp
   // A run that cannot finish still gives the values up to where it stopped.
   (void)interpretProgram(program, arguments, run);
   std::optional<Divergence> divergence;
-  graph.walk([&](Operation *op) {
-    std::string name = getModelName(op).str();
+  for (Operation &op : graph.getBody().front()) {
+    std::string name = getModelName(&op).str();
     auto known = control->ops.find(name);
     if (divergence || known == control->ops.end() || name.find(options.only) == std::string::npos)
-      return;
+      continue;
     FailureOr<std::optional<Tensor>> whole = collector.assembleWhole(name);
     if (succeeded(whole) && !*whole)
-      return;
+      continue;
     Comparison comparison{false, std::numeric_limits<double>::infinity(), 0};
     if (succeeded(whole))
       comparison = compare(**whole, known->second);
     if (!comparison.passed)
-      divergence = Divergence{name, op->getName().getStringRef().str(), describeLocation(op->getLoc()), comparison};
-  });
+      divergence = Divergence{name, op.getName().getStringRef().str(), describeLocation(op.getLoc()), comparison};
+  }
   return divergence;
 }
 

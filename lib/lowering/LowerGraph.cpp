@@ -74,14 +74,17 @@ private:
           result.setType(getPlainType(result.getType()));
       return success();
     }
-    Value result = lowerOp(tensors, op, operands);
-    if (!result)
+    auto custom = dyn_cast<graph::CustomOp>(op);
+    SmallVector<Value> results =
+        custom ? lowerCustom(tensors, custom, operands) : SmallVector<Value>{lowerOp(tensors, op, operands)};
+    if (results.size() != op->getNumResults() || llvm::is_contained(results, Value()))
       return failure();
-    // Views and casts may know more or fewer extents than the type says.
-    RankedTensorType type = getPlainType(op->getResult(0).getType());
-    if (result.getType() != type)
-      result = tensor::CastOp::create(builder, op->getLoc(), type, result);
-    values.map(op->getResult(0), result);
+    for (auto [value, result] : llvm::zip(op->getResults(), results)) {
+      // Views and casts may know more or fewer extents than the type says.
+      RankedTensorType type = getPlainType(value.getType());
+      values.map(value, result.getType() == type ? result
+                                                 : Value(tensor::CastOp::create(builder, op->getLoc(), type, result)));
+    }
     return success();
   }
 

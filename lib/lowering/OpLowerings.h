@@ -50,6 +50,9 @@ mlir::Value lowerBatchNorm(TensorBuilder &tensors, graph::BatchNormOp op, mlir::
 mlir::Value lowerAttention(TensorBuilder &tensors, graph::AttentionOp op, mlir::ValueRange operands);
 mlir::Value lowerRotary(TensorBuilder &tensors, graph::RotaryOp op, mlir::ValueRange operands);
 
+/// One value for each result; none after a diagnostic.
+llvm::SmallVector<mlir::Value> lowerCustom(TensorBuilder &tensors, graph::CustomOp op, mlir::ValueRange operands);
+
 mlir::Value lowerLocalSlice(TensorBuilder &tensors, collective::SliceOp op, mlir::ValueRange operands);
 mlir::Value lowerPartialize(TensorBuilder &tensors, collective::PartializeOp op, mlir::ValueRange operands);
 

@@ -26,7 +26,25 @@ AffineMap lowering::mapOf(MLIRContext *context, StringRef order, StringRef term)
 
 //===-- Sizes -----------------------------------------------------------------------------------------------------===//
 
+Value TensorBuilder::sizeInBody(RankedTensorType local, int64_t dim) {
+  plan::PartAttr part = plan::getPart(local);
+  std::optional<DimSize> size = part && !symbols.empty() ? getDimSize(part.getGlobal(), dim) : std::nullopt;
+  if (!size || size->isStatic())
+    return Value();
+  Value sum = index(size->constant);
+  for (auto [symbol, factor] : size->coefficients) {
+    Value extent = findSymbol(symbol.getName());
+    if (!extent)
+      return Value();
+    sum =
+        arith::AddIOp::create(builder, location, sum, arith::MulIOp::create(builder, location, extent, index(factor)));
+  }
+  return sum;
+}
+
 Value TensorBuilder::indexOfPart(RankedTensorType local, int64_t dim, bool isOffset) {
+  if (Value size = isOffset ? Value() : sizeInBody(local, dim))
+    return size;
   Value &value = known[{local.getAsOpaquePointer(), dim, isOffset}];
   if (value)
     return value;

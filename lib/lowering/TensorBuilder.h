@@ -14,6 +14,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/AffineMap.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
+#include "llvm/ADT/StringMap.h"
 #include <map>
 
 namespace partita::lowering {
@@ -47,6 +48,11 @@ public:
   mlir::Value globalSizeOf(mlir::RankedTensorType local, int64_t dim);
   mlir::Value offsetOf(mlir::RankedTensorType local, int64_t dim);
 
+  /// Within the body of a custom op: the extents that the symbols in its types stand for here.
+  void bindSymbol(llvm::StringRef name, mlir::Value extent) { symbols[name] = extent; }
+  mlir::Value findSymbol(llvm::StringRef name) const { return symbols.lookup(name); }
+  void clearSymbols() { symbols.clear(); }
+
   mlir::Value index(int64_t value);
   mlir::Value toValue(mlir::OpFoldResult size);
   mlir::OpFoldResult add(mlir::OpFoldResult a, mlir::OpFoldResult b);
@@ -78,9 +84,13 @@ private:
   mlir::func::FuncOp kernel;
   mlir::Location location = builder.getUnknownLoc();
   std::map<std::tuple<const void *, int64_t, int>, mlir::Value> known;
+  llvm::StringMap<mlir::Value> symbols;
 
   /// One dim of `flat` taken apart into those in the middle, element by element.
   mlir::Value pickMiddle(mlir::Value flat, const Sizes &sizes, int64_t leading, int64_t trailing);
+
+  /// The extent of a dim of a body's value; null where the type is not of a body.
+  mlir::Value sizeInBody(mlir::RankedTensorType local, int64_t dim);
 
   /// Extents and offsets depend on nothing, so they are written once, at the kernel's begin.
   mlir::Value indexOfPart(mlir::RankedTensorType local, int64_t dim, bool isOffset);

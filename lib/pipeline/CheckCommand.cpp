@@ -17,6 +17,18 @@ CommandSpec checkSpec() {
   return spec;
 }
 
+/// Rules that do not hold are problems like others.
+static void addBrokenClaims(import::ModelCheck &check) {
+  import::ClaimChecker checker;
+  check.module->walk([&](Operation *op) {
+    std::optional<std::string> problem = checker.findBrokenClaim(op);
+    if (!problem)
+      return;
+    auto [code, message] = StringRef(*problem).split(": ");
+    check.problems.push_back({code.str(), message.str(), getModelName(op).str(), "", ""});
+  });
+}
+
 static std::optional<import::ModelCheck> checkModel(Session &session, StringRef path) {
   if (path.ends_with(".onnx")) {
     llvm::Expected<import::ImportOptions> options = readImportOptions(session);
@@ -28,7 +40,10 @@ static std::optional<import::ModelCheck> checkModel(Session &session, StringRef 
     // What the planner would see of it.
     std::unique_ptr<PassManager> passes = session.createPassManager();
     import::addImportPasses(*passes);
-    return succeeded(passes->run(*check.module)) ? std::optional(std::move(check)) : std::nullopt;
+    if (failed(passes->run(*check.module)))
+      return std::nullopt;
+    addBrokenClaims(check);
+    return check;
   }
   import::ModelCheck check;
   check.module = loadModel(session, path);

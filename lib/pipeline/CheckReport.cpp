@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "CheckReport.h"
 #include "Flow.h"
+#include "partita/dialects/graph/Graph.h"
 #include "partita/dialects/interfaces/SymbolicShape.h"
 #include "llvm/ADT/StringExtras.h"
 
@@ -30,6 +31,8 @@ static CheckedOp checkOp(Operation &op) {
   CheckedOp checked{getModelName(&op).str(), op.getName().stripDialect().str(), "", std::nullopt, 0};
   if (auto location = dyn_cast<NameLoc>(op.getLoc()))
     checked.node = location.getName().str();
+  if (auto custom = dyn_cast<graph::CustomOp>(op))
+    checked.kind += " " + custom.getTarget().str();
   auto split = dyn_cast<SplitOpInterface>(op);
   if (!split)
     return checked;

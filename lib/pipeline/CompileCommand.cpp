@@ -16,6 +16,7 @@ void addModelOptions(CommandSpec &spec) {
   spec.options.push_back({"batch", "N", "global batch: binds the dim named batch"});
   spec.options.push_back(
       {"input-value", "NAME=FILE.npy", "fixes an input (a shape, axes, a count) to this value while importing", true});
+  spec.options.push_back({"rules", "FILE.json", "how custom ops are split, by name (docs/rules.md)", true});
 }
 
 void addPlanOptions(CommandSpec &spec) {

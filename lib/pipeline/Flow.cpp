@@ -4,6 +4,7 @@
 #include "InputValues.h"
 #include "ProgramText.h"
 #include "mlir/Parser/Parser.h"
+#include "partita/dialects/graph/Graph.h"
 #include "partita/dialects/plan/Plan.h"
 #include "partita/import/Passes.h"
 #include "partita/partition/Passes.h"
@@ -79,20 +80,33 @@ llvm::Expected<import::ImportOptions> readImportOptions(Session &session) {
   if (!values)
     return values.takeError();
   options.values = *values;
+  std::set<std::string> names;
+  for (const std::string &path : arguments.getAll("rules")) {
+    llvm::Expected<std::vector<import::OpRule>> rules = import::readRules(path);
+    if (!rules)
+      return rules.takeError();
+    for (import::OpRule &rule : *rules) {
+      if (!names.insert(rule.getName()).second)
+        return makeError("E-USAGE", "two of the rule files have a rule for '" + rule.getName() + "'");
+      options.rules.push_back(std::move(rule));
+    }
+  }
   return options;
 }
 
-static OwningOpRef<ModuleOp> importModel(Session &session, StringRef path) {
+static OwningOpRef<ModuleOp> importModel(Session &session, StringRef path, bool allowMissingBodies) {
   llvm::Expected<import::ImportOptions> options = readImportOptions(session);
   if (!options) {
     reportError(options.takeError(), session.getTerminal());
     return {};
   }
+  options->allowMissingBodies = allowMissingBodies;
   OwningOpRef<ModuleOp> module = import::importOnnx(session.getContext(), path, *options);
   if (!module)
     return {};
   std::unique_ptr<PassManager> passes = session.createPassManager();
   import::addImportPasses(*passes);
+  passes->addNestedPass<func::FuncOp>(import::createCheckCustomOpsPass());
   if (failed(passes->run(*module)))
     return {};
   setPhase(*module, Phase::import);
@@ -116,12 +130,23 @@ static OwningOpRef<ModuleOp> parseProgram(Session &session, StringRef path) {
   }
   llvm::SourceMgr source;
   source.AddNewSourceBuffer(std::move(*buffer), llvm::SMLoc());
-  return parseSourceFile<ModuleOp>(source, &session.getContext());
+  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(source, &session.getContext());
+  if (!module || getPhase(*module) >= Phase::partition)
+    return module;
+  std::unique_ptr<PassManager> passes = session.createPassManager();
+  passes->addNestedPass<func::FuncOp>(import::createCheckCustomOpsPass());
+  return succeeded(passes->run(*module)) ? std::move(module) : OwningOpRef<ModuleOp>();
 }
 
-OwningOpRef<ModuleOp> loadModel(Session &session, StringRef path) {
+OwningOpRef<ModuleOp> loadModel(Session &session, StringRef path, bool allowMissingBodies) {
   if (path.ends_with(".onnx"))
-    return importModel(session, path);
+    return importModel(session, path, allowMissingBodies);
+  if (session.getArguments().has("rules")) {
+    reportError(makeError("E-USAGE", "--rules is about operators of .onnx models; in an .mlir model a "
+                                     "partita_graph.custom says itself how it is split"),
+                session.getTerminal());
+    return {};
+  }
   if (path.ends_with(".mlir"))
     return parseProgram(session, path);
   reportError(makeError("E-BAD-FILE", "'" + path + "' is neither an .onnx nor an .mlir file"), session.getTerminal());
@@ -207,7 +232,9 @@ static FailureOr<ExactFigures> measurePlan(Session &session, ModuleOp module) {
   OwningOpRef<ModuleOp> program = module.clone();
   if (failed(partitionModel(session, *program)))
     return failure();
-  return measureProgram(*program);
+  bool hasAllBodies = true;
+  module.walk([&](graph::CustomOp op) { hasAllBodies &= op.hasBody(); });
+  return measureProgram(*program, hasAllBodies);
 }
 
 static LogicalResult searchPlan(Session &session, ModuleOp module, PlannedModel &planned) {

@@ -22,12 +22,12 @@ llvm::StringRef getPhaseName(Phase phase);
 Phase getPhase(mlir::ModuleOp module);
 void setPhase(mlir::ModuleOp module, Phase phase);
 
-/// --dim, --batch and --input-value. E-DIM-SYNTAX, E-USAGE.
+/// --dim, --batch, --input-value and --rules. E-DIM-SYNTAX, E-USAGE, E-BAD-FILE.
 llvm::Expected<import::ImportOptions> readImportOptions(Session &session);
 
 /// The model of a command: an .onnx file imported with --dim and --batch, or an .mlir file of any phase up to
-/// partition.
-mlir::OwningOpRef<mlir::ModuleOp> loadModel(Session &session, llvm::StringRef path);
+/// partition. Rules of custom ops have been tried on their bodies; whether ops may lack these, the command says.
+mlir::OwningOpRef<mlir::ModuleOp> loadModel(Session &session, llvm::StringRef path, bool allowMissingBodies = false);
 
 /// --machine, or this host.
 llvm::Expected<machine::Machine> chooseMachine(const Arguments &arguments);

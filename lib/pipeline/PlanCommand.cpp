@@ -32,7 +32,8 @@ static JsonValue predictionToJson(const planner::Prediction &predicted, const Ex
             communication = JsonValue::makeObject();
   object.set("step_time_s", predicted.stepSeconds);
   object.set("lower_bound_s", predicted.lowerBoundSeconds);
-  object.set("peak_memory_bytes", static_cast<int64_t>(exact.peakBytes()));
+  object.set("peak_memory_bytes", exact.hasMemory ? static_cast<int64_t>(exact.peakBytes()) : predicted.memoryBytes());
+  object.set("peak_memory_is_exact", exact.hasMemory);
   breakdown.set("compute", predicted.computeSeconds);
   breakdown.set("exposed_communication", predicted.communicationSeconds);
   breakdown.set("bubble", predicted.bubbleSeconds);
@@ -54,6 +55,14 @@ static JsonValue predictionToJson(const planner::Prediction &predicted, const Ex
     communication.set(kind, entry);
   }
   object.set("communication", communication);
+  JsonValue whole = JsonValue::makeArray();
+  for (const planner::WholeOp &op : predicted.wholeOps) {
+    JsonValue entry = JsonValue::makeObject();
+    entry.set("name", op.name).set("kind", op.kind).set("reason", op.reason);
+    entry.set("gathered_bytes", op.gatheredBytes).set("communication_s", op.communicationSeconds);
+    whole.append(entry.set("compute_s", op.computeSeconds));
+  }
+  object.set("whole_ops", whole);
   return object;
 }
 
@@ -90,6 +99,26 @@ static JsonValue toJson(ModuleOp module, const PlannedModel &planned, const Exac
   return plan;
 }
 
+/// The price of what cannot be split: for each kind and reason, what is gathered for it and how long that takes.
+static void printWholeOps(const planner::Prediction &predicted, raw_ostream &os) {
+  struct Price {
+    int64_t count = 0, bytes = 0;
+    double communication = 0, compute = 0;
+  };
+  std::map<std::pair<std::string, std::string>, Price> prices;
+  for (const planner::WholeOp &op : predicted.wholeOps) {
+    Price &price = prices[{op.kind, op.reason}];
+    ++price.count;
+    price.bytes += op.gatheredBytes;
+    price.communication += op.communicationSeconds;
+    price.compute += op.computeSeconds;
+  }
+  for (const auto &[key, price] : prices)
+    os << "whole on every rank: " << price.count << " x " << key.first << " (" << key.second << "): gathers "
+       << formatBytes(Bytes{price.bytes}) << " per step, " << formatSeconds(Seconds{price.communication})
+       << " of communication, " << formatSeconds(Seconds{price.compute}) << " of compute\n";
+}
+
 static void printFigures(const PlannedModel &planned, const ExactFigures &exact, raw_ostream &os) {
   if (planned.result) {
     const planner::Prediction &predicted = planned.result->predicted;
@@ -106,7 +135,11 @@ static void printFigures(const PlannedModel &planned, const ExactFigures &exact,
     auto [least, most] = std::minmax_element(exact.work.begin(), exact.work.end(), bySize);
     os << "work per device: " << llvm::format("%.4g to %.4g MFLOP\n", least->second * 1e-6, most->second * 1e-6);
   }
-  os << "memory per device: " << formatBytes(Bytes{static_cast<int64_t>(exact.peakBytes())});
+  if (exact.hasMemory)
+    os << "memory per device: " << formatBytes(Bytes{static_cast<int64_t>(exact.peakBytes())});
+  else
+    os << "memory per device: not measured, because an op has no body (E-CUSTOM-BODY); at most "
+       << (planned.result ? formatBytes(Bytes{planned.result->predicted.memoryBytes()}) : "what fits");
   for (const auto &[stage, use] : exact.memory)
     os << "; " << stage << ": weights " << formatBytes(Bytes{static_cast<int64_t>(use.weights)}) << ", activations "
        << formatBytes(Bytes{static_cast<int64_t>(use.activations + use.scratch)});
@@ -116,6 +149,8 @@ static void printFigures(const PlannedModel &planned, const ExactFigures &exact,
   for (const auto &[kind, traffic] : exact.communication)
     os << ' ' << traffic.count << " x " << kind << " (" << formatBytes(Bytes{traffic.bytes}) << ')';
   os << '\n';
+  if (planned.result)
+    printWholeOps(planned.result->predicted, os);
 }
 
 /// The plan as annotations of the model's file.
@@ -145,7 +180,7 @@ int runPlan(const Arguments &arguments, Terminal &terminal) {
     }
     return 1;
   };
-  OwningOpRef<ModuleOp> module = loadModel(session, arguments.positional().front());
+  OwningOpRef<ModuleOp> module = loadModel(session, arguments.positional().front(), /*allowMissingBodies=*/true);
   if (!module)
     return fail();
   FailureOr<PlannedModel> planned = planModel(session, *module);

@@ -16,13 +16,16 @@ uint64_t ExactFigures::peakBytes() const {
   return peak;
 }
 
-FailureOr<ExactFigures> measureProgram(ModuleOp program) {
+FailureOr<ExactFigures> measureProgram(ModuleOp program, bool withMemory) {
   ExactFigures figures;
   figures.communication = partition::countCommunication(program);
   FailureOr<std::map<int64_t, double>> work = partition::countWork(program);
   if (failed(work))
     return failure();
   figures.work = std::move(*work);
+  figures.hasMemory = withMemory;
+  if (!withMemory)
+    return figures;
   if (failed(lowering::assignBuffers(program, &figures.memory)))
     return failure();
   for (auto stage : program.getOps<plan::StageOp>())

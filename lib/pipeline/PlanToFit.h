@@ -25,12 +25,15 @@ struct ExactFigures {
   /// Arithmetic operations of a step, by device.
   std::map<int64_t, double> work;
 
+  /// False where an op has no body: nothing is known of the buffers of a program that cannot be compiled.
+  bool hasMemory = true;
+
   /// Of the fullest device; a device in several stages has one arena for each.
   uint64_t peakBytes() const;
 };
 
-/// Figures of a program that was partitioned. Assigns its buffers, but changes nothing.
-mlir::FailureOr<ExactFigures> measureProgram(mlir::ModuleOp program);
+/// Figures of a program that was partitioned. Assigns its buffers (where `withMemory`), but changes nothing.
+mlir::FailureOr<ExactFigures> measureProgram(mlir::ModuleOp program, bool withMemory = true);
 
 /// What a search found, and what its program is.
 struct FittingPlan {

@@ -17,6 +17,13 @@ Picoseconds Evaluation::timeOfAllStages() const {
   return total;
 }
 
+Picoseconds Evaluation::timeOfCommunication() const {
+  Picoseconds total = 0;
+  for (const StageFigures &stage : stages)
+    total += stage.communication;
+  return total;
+}
+
 Picoseconds Evaluation::stepTime(int64_t microBatches) const {
   Picoseconds slowest = 0;
   for (const StageFigures &stage : stages)
@@ -173,6 +180,23 @@ private:
     return success();
   }
 
+  /// Of an op that reads something and has no loop to cut.
+  static std::optional<std::string> findReasonForWhole(const OpInfo &op) {
+    std::string reason;
+    for (const Loop &loop : op.nest.loops) {
+      if (loop.kind != LoopKind::whole && (loop.extent > 1 || loop.symbolic))
+        return std::nullopt;
+      if (reason.empty())
+        reason = loop.reason;
+    }
+    return op.operands.empty() || reason.empty() ? std::nullopt : std::optional(reason);
+  }
+
+  static std::string spellKind(Operation *op) {
+    auto target = dyn_cast_or_null<StringAttr>(op->getInherentAttr("target").value_or(Attribute()));
+    return op->getName().stripDialect().str() + (target ? " " + target.str() : "");
+  }
+
   LogicalResult evaluateOp(size_t number) {
     const OpInfo &op = problem.ops[number];
     const OpDecision &decision = plan.ops[number];
@@ -180,6 +204,14 @@ private:
     const placement::Mesh &mesh = meshOf(stage);
     std::vector<std::map<int, placement::PartialKind>> partial(op.operands.size());
     std::vector<Placement> arrived(op.operands.size());
+    auto countBytes = [&] {
+      int64_t bytes = 0;
+      for (const auto &[kind, traffic] : evaluation.traffic)
+        bytes += traffic.bytes;
+      return bytes;
+    };
+    const int64_t bytesBefore = countBytes();
+    const Picoseconds communicationBefore = evaluation.timeOfCommunication();
     for (auto [position, value] : llvm::enumerate(op.operands)) {
       if (problem.values[value].isScalar)
         continue;
@@ -208,6 +240,11 @@ private:
       evaluation.traffic[kind].bytes += own.bytes;
     }
     scratch[{stage, number}] = figures->scratch;
+    if (std::optional<std::string> reason = findReasonForWhole(op); reason && mesh.devices.size() > 1)
+      evaluation.wholeOps.push_back(
+          {op.name, spellKind(op.op), *reason, countBytes() - bytesBefore,
+           1e-12 * static_cast<double>(evaluation.timeOfCommunication() - communicationBefore),
+           1e-12 * static_cast<double>(figures->compute)});
     return success();
   }
 

@@ -59,8 +59,10 @@ struct StageFigures {
 struct Evaluation {
   std::vector<StageFigures> stages;
   std::map<std::string, Traffic> traffic;
+  std::vector<WholeOp> wholeOps;
 
   Picoseconds timeOfAllStages() const;
+  Picoseconds timeOfCommunication() const;
   /// With m micro-batches: the first goes through all stages, the others follow at the pace of the slowest.
   Picoseconds stepTime(int64_t microBatches) const;
   const StageFigures &fullestStage() const;

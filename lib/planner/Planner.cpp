@@ -48,6 +48,7 @@ static PlanResult summarize(const PlanningProblem &problem, const Solution &solu
                       {"outputs", fullest.outputs},
                       {"parameters", fullest.parameters}};
   predicted.communication = solution.evaluation.traffic;
+  predicted.wholeOps = solution.evaluation.wholeOps;
   return result;
 }
 

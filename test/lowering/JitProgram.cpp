@@ -58,10 +58,10 @@ OwningOpRef<ModuleOp> makeSingleStage(ModuleOp graph) {
   function.setName("s_forward");
   function->setAttr(collective::kStageAttr, stage);
   function->setAttr(collective::kEventAttr, builder.getStringAttr("forward"));
-  function.walk([](Operation *op) {
-    for (Value result : op->getResults())
+  // The values of a custom op's body keep their types.
+  for (Operation &op : function.getBody().front())
+    for (Value result : op.getResults())
       result.setType(makeLocal(result.getType()));
-  });
   SmallVector<Type> arguments, results;
   for (BlockArgument argument : function.getArguments()) {
     argument.setType(makeLocal(argument.getType()));

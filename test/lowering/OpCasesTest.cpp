@@ -46,12 +46,13 @@ TEST_P(OpCasesOfWeights, EqualInterpreter) {
   expectEqual(GetParam(), 1);
 }
 
-/// Ops along one dim by position, and experts; the other families have cases of their own in OpsTest.
+/// Ops along one dim by position, experts, and ops that a rule describes; the other families have cases of their own in
+/// OpsTest.
 std::vector<OpCase> listPositionCases() {
   std::vector<OpCase> cases;
   for (const OpCase &entry : listOpCases())
-    for (const char *op : {"gather", "scatter_along", "top_k", "cumulative", "experts", "counted"})
-      if (entry.body.rfind(op, 0) == 0)
+    for (const char *op : {"gather", "scatter_along", "top_k", "cumulative", "experts", "counted", "custom"})
+      if (entry.body.rfind(op, 0) == 0 && entry.symbols.empty())
         cases.push_back(entry);
   return cases;
 }

@@ -20,6 +20,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
+#include "partita/import/Rules.h"
 #include "partita/interpreter/Tensor.h"
 #include "llvm/Support/Error.h"
 
@@ -49,6 +50,10 @@ struct InputValue {
 struct ImportOptions {
   std::vector<DimBinding> dims;
   std::vector<InputValue> values;
+  /// Of custom ops; see Rules.h.
+  std::vector<OpRule> rules;
+  /// Ops of which nothing says what they compute are taken where their types are known, to be planned only.
+  bool allowMissingBodies = false;
 };
 
 /// Imports the ONNX file `path`. On failure every problem of the file has been reported as a diagnostic at a location
@@ -60,6 +65,7 @@ struct ImportOptions {
 ///   E-DIM-NAME      a binding that names no dim
 ///   E-NEEDS-VALUE   an operator needs numbers (a shape, axes, a count) that are not known while importing; where they
 ///                   come from inputs, names the --input-value to add
+///   E-RULE-SHAPE, E-RULE-BODY, E-CUSTOM-BODY   see rules
 ///   E-INPUT-VALUE   a fixed input that the model does not have, or whose value has another type or is too large
 mlir::OwningOpRef<mlir::ModuleOp> importOnnx(mlir::MLIRContext &context, llvm::StringRef path,
                                              const ImportOptions &options = {});

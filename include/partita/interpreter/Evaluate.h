@@ -38,6 +38,11 @@ struct Context {
 llvm::FailureOr<llvm::SmallVector<Tensor>> evaluate(mlir::Operation *op, llvm::ArrayRef<Tensor> operands,
                                                     const Context &context);
 
+/// Runs the ops of a block one after the other and gives what its terminator reads. The symbols in its types are those
+/// of the scope.
+llvm::FailureOr<llvm::SmallVector<Tensor>> evaluateBlock(mlir::Block &block, llvm::ArrayRef<Tensor> arguments,
+                                                         const Context &context);
+
 /// The element type in which values of type `element` are kept.
 mlir::Type getKeptElement(mlir::Type element, const Arithmetic &arithmetic);
 

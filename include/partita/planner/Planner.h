@@ -56,6 +56,17 @@ struct Traffic {
   bool operator==(const Traffic &) const = default;
 };
 
+/// An op with no loop that may be cut, on several devices: each has all of its operands and computes all of it.
+struct WholeOp {
+  /// The model's name, and the op's own with what it stands for, where that is a custom op's.
+  std::string name, kind;
+  /// Why its loops cannot be cut.
+  std::string reason;
+  /// Per step, on the busiest rank: what is received so that operands are whole, and what this and the op itself take.
+  int64_t gatheredBytes = 0;
+  double communicationSeconds = 0, computeSeconds = 0;
+};
+
 /// What the plan is expected to do. Seconds of one step; bytes of the fullest device.
 struct Prediction {
   double stepSeconds = 0;
@@ -69,6 +80,7 @@ struct Prediction {
   std::map<std::string, int64_t> memory;
   /// By kind, named as in the per-device program: "all_reduce", ..., "send".
   std::map<std::string, Traffic> communication;
+  std::vector<WholeOp> wholeOps;
 
   int64_t memoryBytes() const;
 };

@@ -353,6 +353,54 @@ static void addSymbolic(std::vector<OpCase> &cases) {
   }
 }
 
+/// Ops that a rule describes; their bodies are written for any extents of the loops that are cut.
+static void addCustom(std::vector<OpCase> &cases) {
+  const std::string head = R"(custom "op" "com.example.Op" )";
+  auto symbols = [](const std::string &list, const std::string &shape, const std::string &dims) {
+    return "tensor<" + shape + "xf32, #partita.shape<[" + list + "], " + dims + ">>";
+  };
+  const std::string row = R"(<"loop row", 0, 64>)", column = R"(<"loop column", 0, 64>)", k = R"(<"loop k", 0, 64>)";
+  // A product: two parallel loops, one that adds up, linear in either operand.
+  std::string a = symbols(k + ", " + row, "?x?", "()[s0, s1] -> (s1, s0)");
+  std::string b = symbols(column + ", " + k, "?x?", "()[s0, s1] -> (s1, s0)");
+  std::string c = symbols(column + ", " + row, "?x?", "()[s0, s1] -> (s1, s0)");
+  std::string product = head + R"((%a0, %a1) loops [#partita_graph.loop<"row", parallel>,
+      #partita_graph.loop<"column", parallel>, #partita_graph.loop<"k", sum>]
+      maps [affine_map<(d0, d1, d2) -> (d0, d2)>, affine_map<(d0, d1, d2) -> (d2, d1)>,
+            affine_map<(d0, d1, d2) -> (d0, d1)>] linear [array<i64: 0>, array<i64: 1>]
+      matrix work [#partita_graph.work<2.0 : f64, [0, 1, 2]>] {
+    ^bb0(%x: )" + a +
+                        ", %w: " + b + R"(): %y = partita_graph.contraction "product" (%x, %w) "mk,kn->mn" : ()" + a +
+                        ", " + b + ") -> " + c + "\n partita_graph.yield %y : " + c + "}";
+  cases.push_back({product, {"tensor<5x7xf32>", "tensor<7x4xf32>"}, "tensor<5x4xf32>"});
+  std::string batch = R"(tensor<?x7xf32, #partita.shape<[<"batch", 1, 9>], ()[s0] -> (s0, 7)>>)";
+  std::string result = R"(tensor<?x4xf32, #partita.shape<[<"batch", 1, 9>], ()[s0] -> (s0, 4)>>)";
+  for (long extent : {1, 6, 9})
+    cases.push_back({product, {batch, "tensor<7x4xf32>"}, result, 1, {{"batch", extent}}});
+  // Softmax over the lanes of each head of a dim of heads: rows and heads are cut, lanes are not.
+  std::string flat = symbols(R"(<"loop head", 0, 9>, )" + row, "?x?", "()[s0, s1] -> (s1, s0 * 2)");
+  std::string heads = symbols(R"(<"loop head", 0, 9>, )" + row, "?x?x2", "()[s0, s1] -> (s1, s0, 2)");
+  cases.push_back({head + R"((%a0) loops [#partita_graph.loop<"row", parallel>, #partita_graph.loop<"head", parallel>,
+      #partita_graph.loop<"lane", whole, "lanes are normalised together">]
+      maps [affine_map<(d0, d1, d2) -> (d0, d1 * 2 + d2)>, affine_map<(d0, d1, d2) -> (d0, d1, d2)>] linear []
+      vector work [#partita_graph.work<5.0 : f64, [0, 1, 2]>] {
+    ^bb0(%x: )" + flat +
+                       R"(): %h = partita_graph.reshape "heads" (%x) : ()" + flat + ") -> " + heads +
+                       R"( %y = partita_graph.softmax "softmax" (%h) dim 2 : ()" + heads + ") -> " + heads +
+                       "\n partita_graph.yield %y : " + heads + "}",
+                   {"tensor<3x6xf32>"},
+                   "tensor<3x3x2xf32>"});
+  // The largest of each column.
+  std::string rows = symbols(row, "?x4", "()[s0] -> (s0, 4)");
+  cases.push_back({head + R"((%a0) loops [#partita_graph.loop<"row", max>]
+      maps [affine_map<(d0) -> (d0, 0)>, affine_map<(d0) -> (0)>] linear [] vector work [] {
+    ^bb0(%x: )" + rows +
+                       R"(): %y = partita_graph.reduce "largest" max(%x) dims [0] : ()" + rows +
+                       ") -> tensor<4xf32>\n partita_graph.yield %y : tensor<4xf32>}",
+                   {"tensor<7x4xf32>"},
+                   "tensor<4xf32>"});
+}
+
 std::vector<OpCase> listOpCases() {
   std::vector<OpCase> cases;
   addSourcesAndElementwise(cases);
@@ -364,6 +412,7 @@ std::vector<OpCase> listOpCases() {
   addRecurrent(cases);
   addExperts(cases);
   addSymbolic(cases);
+  addCustom(cases);
   return cases;
 }
 
