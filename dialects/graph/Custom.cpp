@@ -86,7 +86,9 @@ public:
     return true;
   }
 
-  bool knowsAllExtents() const { return llvm::all_of(isKnown, [](char known) { return known != 0; }); }
+  bool knowsAllExtents() const {
+    return llvm::all_of(isKnown, [](char known) { return known != 0; });
+  }
 
   LoopNest nest;
 

@@ -4,6 +4,7 @@
 #ifndef PARTITA_DIALECTS_GRAPH_CUSTOM
 #define PARTITA_DIALECTS_GRAPH_CUSTOM
 
+include "partita/dialects/graph/Graph.td"
 
 def Graph_LoopRole : Graph_Enum<"LoopRole", "what it means to cut a loop of a custom op", [
   I32EnumAttrCase<"parallel", 0>, I32EnumAttrCase<"sum", 1>, I32EnumAttrCase<"max", 2>, I32EnumAttrCase<"min", 3>,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // custom: the ops of its body in its place. The body is written for any extents of its loops; here the types of its
-// values get those that the op's local operands and results have: numbers where all ranks agree, index values elsewhere.
+// values get those that the op's local operands and results have: numbers where all ranks agree, index values
+// elsewhere.
 #include "OpLowerings.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -85,8 +86,8 @@ private:
         extents[name] = (*number - size.constant) / factor;
         continue;
       }
-      Value value = arith::SubIOp::create(tensors.builder, op.getLoc(), cast<Value>(extent),
-                                          tensors.index(size.constant));
+      Value value =
+          arith::SubIOp::create(tensors.builder, op.getLoc(), cast<Value>(extent), tensors.index(size.constant));
       if (factor != 1)
         value = arith::DivUIOp::create(tensors.builder, op.getLoc(), value, tensors.index(factor));
       tensors.bindSymbol(name, value);
@@ -107,8 +108,8 @@ private:
       dims.push_back(known);
     }
     RankedTensorType whole = getTensorType(dims, generic.getElementType());
-    auto part = plan::PartAttr::get(
-        type.getContext(), whole, plan::PlacementAttr::getReplicated(type.getContext(), whole.getRank()));
+    auto part = plan::PartAttr::get(type.getContext(), whole,
+                                    plan::PlacementAttr::getReplicated(type.getContext(), whole.getRank()));
     return RankedTensorType::get(whole.getShape(), whole.getElementType(), part);
   }
 

@@ -82,8 +82,8 @@ llvm::Expected<std::vector<OpRule>> readRules(llvm::StringRef path);
 class ClaimChecker {
 public:
   /// A message with its code where a claim does not hold: a loop whose parts, put together as the op says, are not what
-  /// the whole op computes, or operands in which it is not linear. Nothing for an op without a body, or of another kind.
-  /// E-RULE-CLAIM.
+  /// the whole op computes, or operands in which it is not linear. Nothing for an op without a body, or of another
+  /// kind. E-RULE-CLAIM.
   std::optional<std::string> findBrokenClaim(mlir::Operation *op);
 
 private:

@@ -211,15 +211,15 @@ private:
     for (auto [number, loop] : llvm::enumerate(nest.loops))
       if (loop.kind != LoopKind::whole && isFree(number))
         loops.push_back(number);
-    for (size_t first = 0; first < loops.size(); ++first) {
+    for (unsigned loop : loops)
       for (int64_t parts : {2, 3})
-        if (std::string problem = checkCuts(instance, {{loops[first], parts}}); !problem.empty())
+        if (std::string problem = checkCuts(instance, {{loop, parts}}); !problem.empty())
           return problem;
+    for (size_t first = 0; first < loops.size(); ++first)
       for (size_t second = first + 1; second < loops.size(); ++second)
         if (mayMeet(nest.loops[loops[first]], nest.loops[loops[second]]))
           if (std::string problem = checkCuts(instance, {{loops[first], 2}, {loops[second], 2}}); !problem.empty())
             return problem;
-    }
     return "";
   }
 

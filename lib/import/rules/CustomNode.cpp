@@ -137,8 +137,8 @@ private:
       return false;
     }
     for (int index = 0; index < node.countInputs(); ++index)
-      if (node.hasInput(index) && !defineInput(index, graph ? graph->input(index).name() : node.getInputName(index),
-                                               block, constants[index]))
+      if (node.hasInput(index) &&
+          !defineInput(index, graph ? graph->input(index).name() : node.getInputName(index), block, constants[index]))
         return false;
     size_t problems = session.countProblems();
     NodeContext inner(session, node.getNode(), node.getName());

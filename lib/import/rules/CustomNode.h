@@ -3,8 +3,8 @@
 //===- CustomNode.h - Nodes that become custom ops -----------------------------===//
 //
 // Example: a rule for com.example.Mix with loops row (parallel) and k (sum), inputs [row, k] and [k, 4]. The node
-// y = Mix(x [6, 8], w [8, 4]) becomes a partita_graph.custom, whose body is the model's function Mix imported for an x of
-// [row, k] elements: once, and for any part.
+// y = Mix(x [6, 8], w [8, 4]) becomes a partita_graph.custom, whose body is the model's function Mix imported for an x
+// of [row, k] elements: once, and for any part.
 //
 //===----------------------------------------------------------------------===//
 #ifndef PARTITA_LIB_IMPORT_RULES_CUSTOMNODE_H

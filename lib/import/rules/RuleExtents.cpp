@@ -226,9 +226,9 @@ ArrayAttr RuleExtents::makeLoops(ArrayRef<std::vector<DimRule>> dims) const {
   SmallVector<Attribute> loops;
   for (const std::string &label : listUsed(dims)) {
     const LoopRule &loop = *rule.findLoop(label);
-    loops.push_back(graph::CustomLoopAttr::get(
-        context, label, *graph::symbolizeLoopRole(loop.kind),
-        loop.reason.empty() ? StringAttr() : StringAttr::get(context, loop.reason)));
+    loops.push_back(
+        graph::CustomLoopAttr::get(context, label, *graph::symbolizeLoopRole(loop.kind),
+                                   loop.reason.empty() ? StringAttr() : StringAttr::get(context, loop.reason)));
   }
   return ArrayAttr::get(context, loops);
 }

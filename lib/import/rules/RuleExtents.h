@@ -2,8 +2,8 @@
 //
 //===- RuleExtents.h - Extents of a rule's loops at one node -------------------===//
 //
-// Example: for inputs x [6, 8] and w [8, 4] and a rule with dims [row, k] and [k, column], row is 6, k is 8, column 4. The
-// types of the body have the symbols "loop row" and so on in place of those that may be cut.
+// Example: for inputs x [6, 8] and w [8, 4] and a rule with dims [row, k] and [k, column], row is 6, k is 8, column 4.
+// The types of the body have the symbols "loop row" and so on in place of those that may be cut.
 //
 //===----------------------------------------------------------------------===//
 #ifndef PARTITA_LIB_IMPORT_RULES_RULEEXTENTS_H

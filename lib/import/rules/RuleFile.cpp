@@ -76,8 +76,8 @@ private:
 
   Formula readFormula(JsonReader text) {
     std::string problem;
-    std::optional<Formula> formula = parseFormula(
-        text.isNumber() ? std::to_string(text.asInteger(0)) : text.asString(/*mostBytes=*/1000), problem);
+    std::optional<Formula> formula =
+        parseFormula(text.isNumber() ? std::to_string(text.asInteger(0)) : text.asString(/*mostBytes=*/1000), problem);
     if (!formula)
       text.fail(problem);
     return formula.value_or(Formula());
