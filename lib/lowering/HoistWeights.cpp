@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "HoistChoice.h"
 #include "Kernel.h"
-#include "WeightDependence.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
-#include "partita/dialects/interfaces/Partita.h"
-#include "partita/dialects/plan/Plan.h"
 #include "partita/lowering/Passes.h"
 
 using namespace mlir;
@@ -16,50 +14,15 @@ namespace partita::lowering {
 #include "partita/lib/lowering/Passes.h.inc"
 } // namespace partita::lowering
 
-/// What is kept beside a weight that others still read: no more than this.
-static constexpr int64_t kMostBesideSource = 64 << 10;
-
-static bool isWeight(Value value) {
-  auto argument = dyn_cast<BlockArgument>(value);
-  auto stage = argument ? dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp()) : func::FuncOp();
-  if (!stage || stage.getArgAttr(argument.getArgNumber(), collective::kChannelAttr))
-    return false;
-  auto role = stage.getArgAttrOfType<StringAttr>(argument.getArgNumber(), kRoleAttr);
-  return role && role.getValue() != kRoleInput;
-}
-
-/// The type of a kept value in a stage function: whole on each rank, whatever the ranks hold in it.
-static std::optional<Type> getHeldType(Value value) {
-  auto type = cast<RankedTensorType>(value.getType());
-  Type element = type.getElementType();
-  if (auto integer = dyn_cast<IntegerType>(element)) {
-    if (!llvm::is_contained({8U, 16U, 32U, 64U}, integer.getWidth()))
-      return std::nullopt;
-    element = IntegerType::get(value.getContext(), integer.getWidth(), IntegerType::Signed);
-  }
-  auto global = RankedTensorType::get(type.getShape(), element);
-  auto whole = plan::PlacementAttr::getReplicated(value.getContext(), type.getRank());
-  return RankedTensorType::get(type.getShape(), element, plan::PartAttr::get(value.getContext(), global, whole));
-}
-
 namespace {
-
-/// A kernel, the calls of its segment, and what can be kept.
-struct Candidate {
-  func::FuncOp segment, kernel;
-  SmallVector<func::CallOp> calls;
-  std::unique_ptr<WeightDependence> dependence;
-  std::vector<HeldValue> held;
-};
 
 class Hoister {
 public:
-  explicit Hoister(ModuleOp module) : module(module) {}
+  explicit Hoister(ModuleOp module) : module(module), choice(module) {}
 
   void run() {
-    collectCandidates();
-    chooseHeld();
-    for (auto &[name, candidate] : candidates)
+    choice.choose();
+    for (auto &[name, candidate] : choice.getCandidates())
       if (!candidate.held.empty())
         hoist(candidate);
     for (func::FuncOp stage : module.getOps<func::FuncOp>())
@@ -68,68 +31,7 @@ public:
   }
 
 private:
-  void collectCandidates() {
-    std::set<std::string> changing;
-    for (func::FuncOp stage : module.getOps<func::FuncOp>())
-      if (auto event = stage->getAttrOfType<StringAttr>(collective::kEventAttr))
-        for (func::CallOp call : stage.getOps<func::CallOp>()) {
-          candidates[call.getCallee().str()].calls.push_back(call);
-          // Only what nothing writes after the first step can be prepared before it.
-          if (event.getValue() != "forward")
-            changing.insert(call.getCallee().str());
-        }
-    for (func::FuncOp kernel : module.getOps<func::FuncOp>()) {
-      auto segment = kernel->getAttrOfType<FlatSymbolRefAttr>(kKernelAttr);
-      auto found = segment ? candidates.find(segment.getValue().str()) : candidates.end();
-      if (found == candidates.end() || changing.contains(found->first))
-        continue;
-      Candidate &candidate = found->second;
-      candidate.kernel = kernel;
-      candidate.segment = module.lookupSymbol<func::FuncOp>(segment);
-      std::set<int64_t> weights;
-      for (unsigned index = 0; index < candidate.calls.front().getNumOperands(); ++index)
-        if (llvm::all_of(candidate.calls, [&](func::CallOp call) { return isWeight(call.getOperand(index)); }))
-          weights.insert(index);
-      candidate.dependence = std::make_unique<WeightDependence>(kernel, weights);
-    }
-    std::erase_if(candidates, [](const auto &entry) { return !entry.second.dependence; });
-  }
-
-  /// Whether code that is left after hoisting reads this weight.
-  bool isReadLater(Value weight) {
-    return llvm::any_of(weight.getUses(), [&](OpOperand &use) {
-      auto call = dyn_cast<func::CallOp>(use.getOwner());
-      auto found = call ? candidates.find(call.getCallee().str()) : candidates.end();
-      return found == candidates.end() || found->second.dependence->isRead(use.getOperandNumber());
-    });
-  }
-
-  /// A large value is kept only instead of what it is made of. Refusing one leaves its sources to be read, which may
-  /// turn the balance for others.
-  void chooseHeld() {
-    llvm::DenseSet<Value> refused;
-    for (bool changed = true; changed;) {
-      changed = false;
-      for (auto &[name, candidate] : candidates)
-        candidate.held = candidate.dependence->findHeld(refused);
-      for (auto &[name, candidate] : candidates)
-        for (const HeldValue &held : candidate.held)
-          if (!getHeldType(held.value) || !pays(candidate, held))
-            changed |= refused.insert(held.value).second;
-    }
-  }
-
-  bool pays(const Candidate &candidate, const HeldValue &held) {
-    int64_t bytes = *getStaticBytes(held.value.getType());
-    if (bytes <= kMostBesideSource)
-      return true;
-    for (int64_t source : held.sources)
-      if (llvm::none_of(candidate.calls, [&](func::CallOp call) { return isReadLater(call.getOperand(source)); }))
-        bytes -= candidate.dependence->bytesOf(source);
-    return bytes <= 0;
-  }
-
-  void hoist(Candidate &candidate) {
+  void hoist(HoistCandidate &candidate) {
     SmallVector<func::FuncOp> preparing;
     for (auto [index, held] : llvm::enumerate(candidate.held))
       preparing.push_back(makeInitKernel(candidate, held, index));
@@ -146,7 +48,7 @@ private:
   }
 
   /// The segment, shared with equal ones, that computes one kept value.
-  func::FuncOp makeInitKernel(Candidate &candidate, const HeldValue &held, size_t index) {
+  func::FuncOp makeInitKernel(HoistCandidate &candidate, const HeldValue &held, size_t index) {
     OpBuilder builder(candidate.kernel);
     SmallVector<Type> inputs;
     for (int64_t source : held.sources)
@@ -201,7 +103,7 @@ private:
   }
 
   /// The kernel reads kept values from buffers; returns the old numbers of the arguments that it still needs.
-  SmallVector<int64_t> replaceHeld(Candidate &candidate) {
+  SmallVector<int64_t> replaceHeld(HoistCandidate &candidate) {
     func::FuncOp kernel = candidate.kernel;
     int64_t numArguments = candidate.segment.getFunctionType().getNumInputs();
     SmallVector<int64_t> kept;
@@ -234,7 +136,7 @@ private:
   }
 
   /// A weight that was read by what is kept only.
-  static bool isDropped(const Candidate &candidate, int64_t number) {
+  static bool isDropped(const HoistCandidate &candidate, int64_t number) {
     return !candidate.dependence->isRead(number) && llvm::any_of(candidate.held, [&](const HeldValue &held) {
       return llvm::is_contained(held.sources, number);
     });
@@ -284,7 +186,7 @@ private:
   static constexpr int64_t kFirstNew = 1 << 20;
 
   ModuleOp module;
-  std::map<std::string, Candidate> candidates;
+  HoistChoice choice;
   std::map<std::string, func::FuncOp> initSegments; ///< By their code.
   std::map<std::tuple<Operation *, Operation *, std::vector<const void *>>, func::CallOp> initCalls;
 };

@@ -69,6 +69,26 @@ def ChooseLayoutsPass : Pass<"partita-choose-layouts", "::mlir::ModuleOp"> {
                            "::mlir::memref::MemRefDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def PackWeightsPass : Pass<"partita-pack-weights", "::mlir::ModuleOp"> {
+  let summary = "weights of products lie in panels of 32 columns, where that is prepared before the first step";
+  let description = [{
+    A product reads its second operand, a weight with a multiple of 32 columns (64 at least), in panels: for each 32
+    columns all k, one row of 32 after the other. The result has the panels as a dim of its own, which is collapsed. The
+    panels depend on the weight alone, so that `partita-hoist-weights` keeps them instead of the weight; where it would
+    not, as for a weight that something else reads too, the product stays as it was.
+
+    ```mlir
+    // before
+    %y = linalg.generic (%x, %w)                       // [m, k] * [k, n] -> [m, n]
+    // after
+    %p = linalg.generic (%w)                           // [n / 32, k, 32]
+    %z = linalg.generic (%x, %p)                       // [m, n / 32, 32]
+    %y = tensor.collapse_shape %z [[0], [1, 2]]
+    ```
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def HoistWeightsPass : Pass<"partita-hoist-weights", "::mlir::ModuleOp"> {
   let summary = "what kernels compute from weights alone is computed once, before the first step";
   let description = [{

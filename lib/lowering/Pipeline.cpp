@@ -18,6 +18,7 @@ void lowering::buildBufferPipeline(OpPassManager &passes, StringRef cpu, const B
   passes.addPass(createStartCommunicationPass());
   passes.addPass(createLowerGraphPass());
   passes.addPass(createChooseLayoutsPass());
+  passes.addPass(createPackWeightsPass());
   passes.addPass(createHoistWeightsPass());
   passes.addNestedPass<func::FuncOp>(createFuseKernelsPass());
   passes.addNestedPass<func::FuncOp>(createFormRegionsPass());

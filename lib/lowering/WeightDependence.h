@@ -31,6 +31,9 @@ public:
   /// Whether code that is left reads the argument when the values of the last findHeld() are kept.
   bool isRead(int64_t argument) const { return read.contains(argument); }
 
+  /// Whether an op of the kernel computes the value from weights alone, or reads a weight.
+  bool dependsOnWeights(mlir::Value value) const { return fixed.contains(value.getDefiningOp()); }
+
   /// Bytes of a weight; 0 where its extents differ between ranks.
   int64_t bytesOf(int64_t argument) const { return bytes.at(argument); }
 
