@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Weights in panels. Every product that could read one gets it, the choice of hoist-weights is asked, and where it would
-// leave the panels to be made in each step, the product becomes again what it was.
+// Weights in panels. Every product that could read one gets it, the choice of hoist-weights is asked, and where it
+// would leave the panels to be made in each step, the product becomes again what it was.
 #include "Contraction.h"
 #include "HoistChoice.h"
 #include "KernelRegion.h"
@@ -128,8 +128,14 @@ static Packed pack(OpBuilder &builder, Packable packable, Value panels) {
   linalg::GenericOp op = packable.op;
   MLIRContext *context = op.getContext();
   unsigned loops = op.getNumLoops();
-  Packed packed{{},  {}, panels, op.getDpsInputs()[packable.weight], op.getDpsInits()[0], packable.weight,
-                op.getIndexingMapsArray(), op.getIteratorTypesArray()};
+  Packed packed{{},
+                {},
+                panels,
+                op.getDpsInputs()[packable.weight],
+                op.getDpsInits()[0],
+                packable.weight,
+                op.getIndexingMapsArray(),
+                op.getIteratorTypesArray()};
   builder.setInsertionPoint(op);
   Value init = writeZeros(builder, packed.init.getDefiningOp<linalg::FillOp>());
   AffineExpr inPanel = getAffineDimExpr(loops, context);
@@ -168,8 +174,7 @@ static void unpack(OpBuilder &builder, Packed packed) {
   builder.setInsertionPoint(packed.product);
   SmallVector<Value> inputs(packed.product->getOperands().take_front(2));
   inputs[packed.weight] = packed.source;
-  linalg::GenericOp product =
-      writeProduct(builder, packed.product, inputs, packed.init, packed.maps, packed.iterators);
+  linalg::GenericOp product = writeProduct(builder, packed.product, inputs, packed.init, packed.maps, packed.iterators);
   packed.result->getResult(0).replaceAllUsesWith(product->getResult(0));
   Operation *zeros = packed.product.getDpsInits()[0].getDefiningOp(), *empty = zeros->getOperand(1).getDefiningOp();
   for (Operation *op : {packed.result.getOperation(), packed.product.getOperation(), zeros, empty})
