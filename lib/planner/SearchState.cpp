@@ -3,12 +3,14 @@
 //===- SearchState.cpp - States and labels of the search ---------------------------===//
 #include "SearchState.h"
 
+#include "Dominance.h"
+
 #include "llvm/ADT/STLExtras.h"
 
 namespace partita::planner {
 
-/// A state is compared with so many of the best ones: more find little that is dominated.
-constexpr size_t kMostRivals = 64;
+/// States of a layer that one of the layer before leads to, by and large.
+constexpr size_t kFanOut = 16;
 
 int64_t Layer::countLabels() const {
   int64_t count = 0;
@@ -50,21 +52,22 @@ void LayerBuilder::add(const Context &key, const Label &label) {
     labels[0] = label;
 }
 
-/// Exact for what a single number measures: see canAfford.
+/// Exact for what a single number measures: see canAfford. Where not all could be compared, no more stay than the next
+/// layer can compare.
 void LayerBuilder::dropDominated(std::vector<State> &states, llvm::ArrayRef<TrackedValue> values) {
-  std::vector<State> kept;
-  auto isBeaten = [&](const State &state, const State &rival) {
+  size_t width = std::max<size_t>(1, values.size());
+  bool isThorough = dropBeaten(states, width, [&](const State &state, const State &rival) {
     return canAfford(copies, values, rival.key, state.key, costOf(state.labels[0]) - costOf(rival.labels[0]));
-  };
-  for (State &state : states) {
-    if (llvm::any_of(llvm::ArrayRef(kept).take_front(kMostRivals),
-                     [&](const State &rival) { return isBeaten(state, rival); }))
-      continue;
-    // A cheaper one may be the worse one in the end.
-    llvm::erase_if(kept, [&](const State &other) { return isBeaten(other, state); });
-    kept.push_back(std::move(state));
-  }
-  states = std::move(kept);
+  });
+  if (!isThorough)
+    cutTo(states, std::max<int64_t>(1, kMostLooks / static_cast<int64_t>(kMostRivals * kFanOut * width)));
+}
+
+void LayerBuilder::cutTo(std::vector<State> &states, int64_t most) {
+  if (static_cast<int64_t>(states.size()) <= most)
+    return;
+  exact = false;
+  states.resize(most);
 }
 
 /// On a narrow frontier: what a rival can follow for no more time and bytes, or for a weighted cost that is less by
@@ -128,10 +131,7 @@ Layer LayerBuilder::finish(llvm::ArrayRef<TrackedValue> values) {
     dropDominated(states, values);
   for (State &state : states)
     thinOut(state);
-  if (static_cast<int64_t>(states.size()) > limits.mostStates) {
-    exact = false;
-    states.resize(limits.mostStates);
-  }
+  cutTo(states, limits.mostStates);
   return {std::move(states)};
 }
 

@@ -57,6 +57,8 @@ private:
   void dropDominated(std::vector<State> &states, llvm::ArrayRef<TrackedValue> values);
   void dropDominatedLabels(std::vector<State> &states, llvm::ArrayRef<TrackedValue> values);
   void thinOut(State &state);
+  /// The best ones stay.
+  void cutTo(std::vector<State> &states, int64_t most);
 
   Objective objective;
   const SearchLimits &limits;

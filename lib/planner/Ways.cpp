@@ -3,12 +3,11 @@
 //===- Ways.cpp - Alternatives for a step and what is below it ---------------------===//
 #include "Ways.h"
 
+#include "Dominance.h"
+
 #include "llvm/ADT/STLExtras.h"
 
 namespace partita::planner {
-
-/// A way is compared with so many of the best ones.
-constexpr size_t kMostRivals = 64;
 
 SearchTables::SearchTables(const Sequence &sequence, SearchSpace &space, Objective objective,
                            const SearchLimits &limits)
@@ -134,16 +133,8 @@ void WaySet::add(const Way &way) {
 }
 
 void WaySet::dropDominated() {
-  std::vector<Way> kept;
-  for (Way &way : ways) {
-    if (llvm::any_of(llvm::ArrayRef(kept).take_front(kMostRivals),
-                     [&](const Way &rival) { return isBeaten(way, rival); }))
-      continue;
-    // A cheaper one may be the worse one in the end.
-    llvm::erase_if(kept, [&](const Way &other) { return isBeaten(other, way); });
-    kept.push_back(std::move(way));
-  }
-  ways = std::move(kept);
+  dropBeaten(ways, std::max<size_t>(1, values.size()),
+             [&](const Way &way, const Way &rival) { return isBeaten(way, rival); });
 }
 
 std::vector<Way> WaySet::take() {
