@@ -22,9 +22,10 @@ namespace {
 /// What stands for one function on values of one type.
 class Replacement {
 public:
-  Replacement(OpBuilder &builder, Operation *op, bool isFused)
-      : builder(builder), op(op), location(op->getLoc()), type(op->getResult(0).getType()), isFused(isFused),
-        narrow(builder, location, type, isFused), wide(builder, location, widen(type), isFused) {}
+  Replacement(OpBuilder &builder, Operation *op, const CpuTarget &target)
+      : builder(builder), op(op), location(op->getLoc()), type(op->getResult(0).getType()),
+        narrow(builder, location, type, target.hasFma, target.hasAvx512),
+        wide(builder, location, widen(type), target.hasFma) {}
 
   /// Null where the function stays as it is.
   Value write() {
@@ -78,7 +79,6 @@ private:
   Operation *op;
   Location location;
   Type type;
-  bool isFused;
   Approximation narrow;
   WideApproximation wide;
 };
@@ -100,7 +100,7 @@ struct ApproximateMathPass : lowering::impl::ApproximateMathPassBase<Approximate
     });
     for (Operation *op : functions) {
       OpBuilder builder(op);
-      if (Value value = Replacement(builder, op, target->hasFma).write()) {
+      if (Value value = Replacement(builder, op, *target).write()) {
         op->getResult(0).replaceAllUsesWith(value);
         op->erase();
       }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "Approximations.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include <cmath>
 #include <limits>
 
@@ -11,20 +13,35 @@ static constexpr double kInfinity = std::numeric_limits<double>::infinity();
 /// log(2) in two parts; the product of the first with an exponent is exact.
 static constexpr double kLog2High = 0.693359375, kLog2Low = -2.12194440054690583e-4;
 
+Approximation::Approximation(OpBuilder &builder, Location location, Type type, bool isFused, bool hasScale)
+    : Numbers(builder, location, type, isFused),
+      hasScale(hasScale && type == VectorType::get({16}, Float32Type::get(type.getContext()))) {}
+
 /// x = n log(2) + r with |r| <= log(2) / 2: exp(x) = 2^n (1 + r + r^2 q(r)), |error of q r^2| < 2^-28.
 Approximation::Power Approximation::splitExp(Value x) {
-  Rounded n = roundProduct(x, 1.44269504088896340736);
+  constexpr double perLog2 = 1.44269504088896340736;
+  Rounded n = hasScale ? Rounded{math::RoundEvenOp::create(builder, location, mul(x, number(perLog2))), Value()}
+                       : roundProduct(x, perLog2);
   Value rest = multiplyAdd(n.number, number(-kLog2High), x);
   rest = multiplyAdd(n.number, number(-kLog2Low), rest);
   Value q = polynomial(rest, {0.50000001010965011, 0.1666651289333332, 0.041666186993612378, 0.0083695980370638517,
                               0.0013951733324854624});
   Value more = multiplyAdd(mul(rest, rest), q, rest);
-  return {add(more, number(1)), n.bits};
+  return {add(more, number(1)), n};
 }
 
-Value Approximation::scale(Value fraction, Value exponent) {
+Value Approximation::scale(Value fraction, Rounded exponent) {
+  if (hasScale) {
+    // Of all lanes, rounded as the thread has it.
+    Value all = LLVM::ConstantOp::create(builder, location, builder.getI16Type(), builder.getI16IntegerAttr(-1));
+    Value rounding = LLVM::ConstantOp::create(builder, location, builder.getI32Type(), builder.getI32IntegerAttr(4));
+    return LLVM::CallIntrinsicOp::create(builder, location, type,
+                                         builder.getStringAttr("llvm.x86.avx512.mask.scalef.ps.512"),
+                                         ValueRange{fraction, exponent.number, fraction, all, rounding})
+        ->getResult(0);
+  }
   // In two steps, each of which is a normal number.
-  Value half = bits<arith::ShRSIOp>(exponent, integer(1)), rest = bits<arith::SubIOp>(exponent, half);
+  Value half = bits<arith::ShRSIOp>(exponent.bits, integer(1)), rest = bits<arith::SubIOp>(exponent.bits, half);
   for (Value part : {half, rest}) {
     Value biased = bits<arith::AddIOp>(part, integer(127));
     fraction = mul(fraction, fromBits(bits<arith::ShLIOp>(biased, integer(23))));
@@ -39,7 +56,9 @@ Value Approximation::exp(Value x) {
 
 Value Approximation::expNormal(Value x) {
   Power power = splitExp(x);
-  return fromBits(bits<arith::AddIOp>(toBits(power.fraction), bits<arith::ShLIOp>(power.exponent, integer(23))));
+  if (hasScale)
+    return scale(power.fraction, power.exponent);
+  return fromBits(bits<arith::AddIOp>(toBits(power.fraction), bits<arith::ShLIOp>(power.exponent.bits, integer(23))));
 }
 
 /// x = 2^k (1 + f) with f around 0: log(x) = k log(2) + f - f^2 / 2 + f^3 p(f), relative error of p < 2^-30.
@@ -109,6 +128,6 @@ Value Approximation::erfc(Value x) {
   }
   Power power = splitExp(negate(square));
   Value fraction = mul(power.fraction, h);
-  Value positive = scale(sub(fraction, mul(fraction, rest)), power.exponent);
+  Value positive = scale(multiplyAdd(negate(fraction), rest, fraction), power.exponent);
   return select(less(x, number(0)), sub(number(2), positive), positive);
 }

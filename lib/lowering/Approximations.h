@@ -67,7 +67,9 @@ protected:
 /// In f32.
 class Approximation : public Numbers {
 public:
-  using Numbers::Numbers;
+  /// `hasScale`: the processor multiplies a 512-bit vector by powers of two (vscalefps of AVX-512).
+  Approximation(mlir::OpBuilder &builder, mlir::Location location, mlir::Type type, bool isFused,
+                bool hasScale = false);
 
   Value exp(Value x);
   Value log(Value x);
@@ -77,13 +79,16 @@ public:
 
 private:
   struct Power {
-    Value fraction, exponent; ///< fraction * 2^exponent
+    Value fraction;
+    Rounded exponent; ///< fraction * 2^exponent; no bits where the processor scales.
   };
   Power splitExp(Value x);
   /// Overflows to infinity and underflows through the subnormal numbers.
-  Value scale(Value fraction, Value exponent);
+  Value scale(Value fraction, Rounded exponent);
   /// exp where the result is a normal number.
   Value expNormal(Value x);
+
+  bool hasScale;
 };
 
 /// Of values that were f32, in f64: so the result is off by hardly more than its last rounding.

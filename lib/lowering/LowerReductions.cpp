@@ -104,7 +104,9 @@ Value lowering::softmax(TensorBuilder &tensors, Value input, int64_t dim, const 
                                return at.combine(ReduceKind::sum, computed, elements[1], elements[0]);
                              });
   return tensors.map({exponential, sum}, {identity, rows}, sizes, element, [&](Scalars &at, ValueRange elements) {
-    return at.emit(ElementwiseKind::div, computed, elements);
+    // One division for each row.
+    Value factor = at.emit(ElementwiseKind::reciprocal, computed, {elements[1]});
+    return at.emit(ElementwiseKind::mul, computed, {elements[0], factor});
   });
 }
 

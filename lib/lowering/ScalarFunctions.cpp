@@ -42,20 +42,25 @@ struct Functions {
     Value one = number(1, x);
     return binary<arith::DivFOp>(one, add(one, unary<math::ExpOp>(unary<arith::NegFOp>(x))));
   }
-  /// relu where x is infinite, where the formula would multiply infinity by zero.
-  Value guardInfinity(Value x, Value formula) {
-    Value infinite =
-        compare(arith::CmpFPredicate::OEQ, unary<math::AbsFOp>(x), number(std::numeric_limits<double>::infinity(), x));
-    return select(infinite, binary<arith::MaximumFOp>(x, number(0, x)), formula);
+  /// x, but not minus infinity, which the formulas of gelu and silu would multiply by zero: both are zero much earlier.
+  Value makeFinite(Value x) {
+    Value least = number(-1000, x);
+    return select(compare(arith::CmpFPredicate::OLT, x, least), least, x);
   }
   Value gelu(Value x) {
+    x = makeFinite(x);
     Value scaled = mul(x, number(-0.70710678118654752440, x));
-    return guardInfinity(x, mul(mul(number(0.5, x), x), unary<math::ErfcOp>(scaled)));
+    return mul(mul(number(0.5, x), x), unary<math::ErfcOp>(scaled));
   }
   Value geluTanh(Value x) {
+    x = makeFinite(x);
     Value cube = mul(mul(mul(number(0.044715, x), x), x), x);
     Value inner = mul(number(0.79788456080286535588, x), add(x, cube));
-    return guardInfinity(x, mul(mul(number(0.5, x), x), add(number(1, x), unary<math::TanhOp>(inner))));
+    return mul(mul(number(0.5, x), x), add(number(1, x), unary<math::TanhOp>(inner)));
+  }
+  Value silu(Value x) {
+    x = makeFinite(x);
+    return binary<arith::DivFOp>(x, add(number(1, x), unary<math::ExpOp>(unary<arith::NegFOp>(x))));
   }
 
   Value floatUnary(Kind kind, Value x);
@@ -101,7 +106,7 @@ Value Functions::floatUnary(Kind kind, Value x) {
   case Kind::gelu_tanh:
     return geluTanh(x);
   case Kind::silu:
-    return guardInfinity(x, binary<arith::DivFOp>(x, add(one, unary<math::ExpOp>(unary<arith::NegFOp>(x)))));
+    return silu(x);
   case Kind::sin:
     return unary<math::SinOp>(x);
   case Kind::cos:
