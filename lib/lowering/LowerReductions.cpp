@@ -67,7 +67,6 @@ Value lowering::lowerWindowReduce(TensorBuilder &tensors, graph::WindowReduceOp 
     dims.push_back(getAffineDimExpr(i + 2, context) * op.getStrides()[i] + inWindow * op.getDilations()[i]);
   }
   Value source = operands[0];
-  Scalars here{tensors.builder, op.getLoc()};
   if (llvm::any_of(op.getPadding(), [](int64_t count) { return count != 0; }))
     source =
         padForReads(tensors, source, here.narrow(here.identity(op.getKind(), element), element), input, type, reads);
@@ -211,7 +210,6 @@ Value lowering::lowerBatchNorm(TensorBuilder &tensors, graph::BatchNormOp op, Va
   Type computed = computedElement(type.getElementType());
   AffineMap channel = keepDims(op.getContext(), type.getRank(), [](int64_t dim) { return dim == 1; });
   Sizes sizes = tensors.sizesOf(type);
-  Scalars here{tensors.builder, op.getLoc()};
   double epsilon = op.getEpsilon().convertToDouble();
   Value factor =
       tensors.mapSame({operands[4], operands[1]}, {sizes[1]}, computed, [&](Scalars &at, ValueRange elements) {

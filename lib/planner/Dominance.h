@@ -23,8 +23,7 @@ constexpr size_t kMostRivals = 64;
 
 /// `isBeaten(a, b)`: nothing is lost when a is left out and b stays; it looks at `width` values. False when the budget
 /// was used up: then beaten ones may have stayed.
-template <typename T, typename IsBeaten>
-bool dropBeaten(std::vector<T> &items, size_t width, IsBeaten isBeaten) {
+template <typename T, typename IsBeaten> bool dropBeaten(std::vector<T> &items, size_t width, IsBeaten isBeaten) {
   std::vector<T> kept;
   int64_t looks = kMostLooks;
   auto look = [&](const T &a, const T &b) {
