@@ -67,6 +67,7 @@ Value lowering::lowerWindowReduce(TensorBuilder &tensors, graph::WindowReduceOp 
     dims.push_back(getAffineDimExpr(i + 2, context) * op.getStrides()[i] + inWindow * op.getDilations()[i]);
   }
   Value source = operands[0];
+  Scalars here{tensors.builder, op.getLoc()};
   if (llvm::any_of(op.getPadding(), [](int64_t count) { return count != 0; }))
     source =
         padForReads(tensors, source, here.narrow(here.identity(op.getKind(), element), element), input, type, reads);
