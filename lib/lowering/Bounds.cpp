@@ -105,8 +105,22 @@ std::optional<int64_t> lowering::findUpperBound(Value value) {
   return isa<arith::MaxSIOp>(op) ? std::max(*left, *right) : std::min(*left, *right);
 }
 
+/// What a loop begins with for a value that it carries: bufferization asks that it stays in one buffer.
+static Value findCarried(Value value) {
+  OpOperand *first = nullptr;
+  if (auto argument = dyn_cast<BlockArgument>(value)) {
+    if (auto loop = dyn_cast<LoopLikeOpInterface>(argument.getOwner()->getParentOp()))
+      first = loop.getTiedLoopInit(argument);
+  } else if (auto loop = value.getDefiningOp<LoopLikeOpInterface>()) {
+    first = loop.getTiedLoopInit(cast<OpResult>(value));
+  }
+  return first ? first->get() : Value();
+}
+
 /// A value that has the same extents, nearer to where they are known, or null.
 static Value findSameShape(Value value) {
+  if (Value carried = findCarried(value))
+    return carried;
   Operation *op = value.getDefiningOp();
   if (auto tensor = dyn_cast_or_null<bufferization::ToTensorOp>(op))
     return tensor.getBuffer();
@@ -114,14 +128,22 @@ static Value findSameShape(Value value) {
     return cast.getSource();
   if (auto styled = dyn_cast_or_null<DestinationStyleOpInterface>(op))
     return styled.getTiedOpOperand(cast<OpResult>(value))->get();
-  if (auto loop = dyn_cast_or_null<scf::ForallOp>(op))
-    return loop.getTiedOpOperand(cast<OpResult>(value))->get();
   return {};
 }
 
 static std::optional<int64_t> boundOf(OpFoldResult size) {
+  if (!size)
+    return std::nullopt;
   auto value = dyn_cast<Value>(size);
   return value ? findUpperBound(value) : getConstantIntValue(size);
+}
+
+/// The size of dim `dim` of a slice that lacks some dims.
+static OpFoldResult sizeOfKept(ArrayRef<OpFoldResult> sizes, const llvm::SmallBitVector &dropped, int64_t dim) {
+  for (auto [place, size] : llvm::enumerate(sizes))
+    if (!dropped.test(place) && dim-- == 0)
+      return size;
+  return {};
 }
 
 static std::optional<int64_t> boundOfProduct(Value source, ArrayRef<int64_t> dims) {
@@ -152,9 +174,10 @@ static std::optional<int64_t> boundOfDim(Value buffer, std::optional<int64_t> di
     sizes = allocation.getDynamicSizes();
   else if (auto view = dyn_cast_or_null<memref::ViewOp>(source))
     sizes = view.getSizes();
-  else if (auto part = dyn_cast_or_null<OffsetSizeAndStrideOpInterface>(source))
-    return static_cast<int64_t>(part.getMixedSizes().size()) == type.getRank() ? boundOf(part.getMixedSizes()[*dim])
-                                                                               : std::nullopt;
+  else if (auto part = dyn_cast_or_null<memref::SubViewOp>(source))
+    return boundOf(sizeOfKept(part.getMixedSizes(), part.getDroppedDims(), *dim));
+  else if (auto part = dyn_cast_or_null<tensor::ExtractSliceOp>(source))
+    return boundOf(sizeOfKept(part.getMixedSizes(), part.getDroppedDims(), *dim));
   else if (auto expand = dyn_cast_or_null<memref::ExpandShapeOp>(source))
     return boundOf(expand.getMixedOutputShape()[*dim]);
   else if (auto expand = dyn_cast_or_null<tensor::ExpandShapeOp>(source))

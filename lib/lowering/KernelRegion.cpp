@@ -48,7 +48,9 @@ bool lowering::isMemberKind(Operation *op) {
   if (isReshape(op))
     return true;
   auto generic = dyn_cast<linalg::LinalgOp>(op);
-  if (!generic || isa<linalg::FillOp>(op) || op->getNumResults() != static_cast<unsigned>(generic.getNumDpsInits()))
+  // A copy is there for the place that it writes, such as a value carried by a loop; a region would choose another.
+  if (!generic || isa<linalg::FillOp, linalg::CopyOp>(op) ||
+      op->getNumResults() != static_cast<unsigned>(generic.getNumDpsInits()))
     return false;
   return llvm::all_of(generic.getDpsInitsMutable(),
                       [&](OpOperand &init) { return generic.getMatchingIndexingMap(&init).isProjectedPermutation(); });

@@ -114,3 +114,25 @@ func.func @small(%context: !llvm.ptr, %a: tensor<8x8xf32>) -> tensor<8x8xf32> at
   } -> tensor<8x8xf32>
   return %x : tensor<8x8xf32>
 }
+
+// A carried value is copied to its place behind the region: a region has no say in where a copy goes.
+// CHECK-LABEL: func.func @carried
+// CHECK: scf.for {{.*}} iter_args(%[[STATE:.*]] = %{{.*}})
+// CHECK: %[[NEXT:.*]] = scf.forall
+// CHECK: %[[KEPT:.*]] = linalg.copy ins(%[[NEXT]] : {{.*}}) outs(%[[STATE]]
+// CHECK: scf.yield %[[KEPT]]
+func.func @carried(%context: !llvm.ptr, %a: tensor<512x512xf32>, %n: index) -> tensor<512x512xf32> attributes {partita_collective.kernel = @s} {
+  %zero = arith.constant 0 : index
+  %one = arith.constant 1 : index
+  %end = scf.for %i = %zero to %n step %one iter_args(%state = %a) -> (tensor<512x512xf32>) {
+    %empty = tensor.empty() : tensor<512x512xf32>
+    %x = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%state : tensor<512x512xf32>) outs(%empty : tensor<512x512xf32>) {
+    ^bb0(%l: f32, %o: f32):
+      %v = arith.addf %l, %l : f32
+      linalg.yield %v : f32
+    } -> tensor<512x512xf32>
+    %kept = linalg.copy ins(%x : tensor<512x512xf32>) outs(%state : tensor<512x512xf32>) -> tensor<512x512xf32>
+    scf.yield %kept : tensor<512x512xf32>
+  }
+  return %end : tensor<512x512xf32>
+}
