@@ -45,35 +45,6 @@ TEST(PlanTest, aPlanIsTheSameTextEveryTime) {
   }
 }
 
-/// A loop written out whose rows are put together: all of them are alive to the end.
-std::string makeRows(int count) {
-  std::string type = "tensor<32x16xf32>", body, names, types;
-  for (int i = 0; i < count; ++i) {
-    std::string n = std::to_string(i), m = std::to_string(i + 1);
-    body += "%p" + n + " = partita_graph.contraction \"l" + n + ".fc\"(%x" + n + ", %w) \"mk,kn->mn\" : (" + type +
-            ", tensor<16x16xf32>) -> " + type + "\n%x" + m + " = partita_graph.elementwise \"l" + n + ".act\" tanh(%p" +
-            n + ") : (" + type + ") -> " + type + "\n";
-    names += (i ? ", %x" : "%x") + m;
-    types += (i ? ", " : "") + type;
-  }
-  std::string whole = "tensor<32x" + std::to_string(16 * count) + "xf32>";
-  return "func.func @main(%x0: " + type +
-         " {partita.role = \"input\"}, %w: tensor<16x16xf32> {partita.role = " + "\"parameter\"}) -> " + whole +
-         " {\n" + body + "%r = partita_graph.concat \"rows\"(" + names + ") dim 1 : (" + types + ") -> " + whole +
-         "\nreturn %r : " + whole + "\n}\n";
-}
-
-/// More values than a state once had rivals: a layer keeps a few states for each, not all combinations.
-TEST(PlanTest, manyLiveValuesNeedFewLabels) {
-  TestProblem test(makeRows(96), 3);
-  FailureOr<PlanningProblem> problem = test.build();
-  ASSERT_TRUE(succeeded(problem));
-  FailureOr<Solution> solution = solveProblem(*problem);
-  ASSERT_TRUE(succeeded(solution));
-  EXPECT_LT(solution->search.labels, 96 * 96 * 4);
-  EXPECT_TRUE(succeeded(verifySolution(*problem, *solution)));
-}
-
 TEST(PlanTest, repeatedLayersCostWhatTheyCostOneByOne) {
   for (int layers : {3, 5, 8}) {
     TestProblem folded(makeLayers(layers), 4), whole(makeLayers(layers), 4);
