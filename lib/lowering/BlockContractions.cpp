@@ -56,12 +56,16 @@ public:
     std::optional<int64_t> rows = roles.count(roles.rows);
     // Few rows read every element of B once or twice: a copy would cost more than it saves.
     packsB = !roles.panelStride && !(roles.readsInPlace && rows && *rows <= kFewRows);
+    chooseDot();
     if (!packsB && !roles.panelStride)
       widenTile(*rows);
     get(BlocksArgument::tileWidth) = at.number(shape.lanes * shape.vectors);
     get(BlocksArgument::rowCount) = countAll(roles.rows);
     get(BlocksArgument::columnCount) = countAll(roles.columns);
-    get(BlocksArgument::reducedCount) = countAll(roles.reduced);
+    int64_t group = countGroup(dot);
+    Value elements = countAll(roles.reduced);
+    get(BlocksArgument::reducedElements) = elements;
+    get(BlocksArgument::reducedCount) = at.div(at.add(elements, group - 1), group);
     get(BlocksArgument::rowStride) =
         roles.rows.empty() ? at.number(0) : toBytes(roles.c, roles.c.strides[roles.rows.back()]);
     get(BlocksArgument::adds) = at.number(overwrites ? 0 : 1);
@@ -80,6 +84,15 @@ public:
   }
 
 private:
+  /// B that lies in place and not in units is widened; units of another processor are packed again.
+  void chooseDot() {
+    DotOperand a{roles.a.element, roles.a.widening}, b{roles.b.element, roles.b.widening};
+    Dot found = findDot(cpu, roles.getElement(), a, b);
+    packsB |= roles.group > 1 && roles.group != countGroup(found);
+    if (packsB || roles.group > 1)
+      dot = found;
+  }
+
   Value &get(BlocksArgument argument) { return arguments[static_cast<size_t>(argument)]; }
 
   Value toInteger(OpFoldResult value) {
@@ -124,11 +137,12 @@ private:
   }
 
   void writePlaceOfB() {
-    bool isMatrix = packsB || roles.reduced.empty();
+    size_t inUnit = roles.group > 1 ? 1 : 0;
+    bool isMatrix = packsB || roles.reduced.size() <= inUnit;
     get(BlocksArgument::panelStride) =
         toBytes(roles.b, roles.panelStride ? roles.panelStride : at.builder.getIndexAttr(kPanel));
     get(BlocksArgument::reducedStride) =
-        isMatrix ? at.number(0) : toBytes(roles.b, roles.b.strides[roles.reduced.back()]);
+        isMatrix ? at.number(0) : toBytes(roles.b, roles.b.strides[roles.reduced[roles.reduced.size() - 1 - inUnit]]);
     // Rows of a matrix are read in short pieces, so that few pages are open at once; panels lie in one piece.
     get(BlocksArgument::reducedBlock) =
         at.number(packsB || roles.panelStride ? limitBlock(cpu.blocks.depth, 16, kReducedBlock) : 32);
@@ -136,10 +150,10 @@ private:
 
   void writeTables() {
     get(BlocksArgument::rows) = writeTable(roles.rows, roles.a, get(BlocksArgument::rowCount));
-    get(BlocksArgument::reducedOfA) = writeTable(roles.reduced, roles.a, get(BlocksArgument::reducedCount));
+    get(BlocksArgument::reducedOfA) = writeTable(roles.reduced, roles.a, get(BlocksArgument::reducedElements));
     Value none = at.zero(at.pointer());
     get(BlocksArgument::reducedOfB) =
-        packsB ? writeTable(roles.reduced, roles.b, get(BlocksArgument::reducedCount)) : none;
+        packsB ? writeTable(roles.reduced, roles.b, get(BlocksArgument::reducedElements)) : none;
     get(BlocksArgument::columns) = packsB ? writeTable(roles.columns, roles.b, get(BlocksArgument::columnCount)) : none;
   }
 
@@ -182,10 +196,13 @@ private:
   //===-- tiles ---------------------------------------------------------------------------------------------------===//
 
   Value getTileAddress(int64_t rows, int64_t vectors, bool isMasked) {
-    TileKind kind{roles.getElement(), roles.getElement(), Widening::none, rows, vectors, isMasked};
+    TileKind kind{roles.getElement(), roles.getElement(), Widening::none, rows, vectors, isMasked, dot};
+    kind.isUnsignedA = dot == Dot::bytes && roles.a.widening == Widening::extendUnsigned;
+    if (dot != Dot::none)
+      kind.stored = getDotElement(dot, module.getContext());
     if (!packsB) {
       kind.stored = roles.b.element;
-      kind.widening = roles.b.widening;
+      kind.widening = dot == Dot::none ? roles.b.widening : getDotWidening(dot, {roles.b.element, roles.b.widening});
     }
     LLVM::LLVMFuncOp tile = getTile(module, cpu, kind);
     return LLVM::AddressOfOp::create(at.builder, at.location, tile);
@@ -240,7 +257,8 @@ private:
       get(BlocksArgument::a) = a;
       get(BlocksArgument::b) = b;
       get(BlocksArgument::c) = c;
-      ElementKinds kinds{roles.getElement(), {roles.a.element, roles.a.widening}, {roles.b.element, roles.b.widening}};
+      ElementKinds kinds{
+          roles.getElement(), {roles.a.element, roles.a.widening}, {roles.b.element, roles.b.widening}, dot};
       LLVM::CallOp::create(at.builder, at.location, getBlocks(module, cpu, kinds), arguments);
       return;
     }
@@ -258,6 +276,7 @@ private:
   const Contraction &roles;
   TileShape shape;
   bool packsB = false;
+  Dot dot = Dot::none;
   SmallVector<Value> arguments;
 };
 

@@ -47,6 +47,30 @@ def LowerGraphPass : Pass<"partita-lower-graph", "::mlir::ModuleOp"> {
                            "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def NarrowProductsPass : Pass<"partita-narrow-products", "::mlir::ModuleOp"> {
+  let summary = "operands of 32-bit products that fit into 8 or 16 bits are kept in as many";
+  let description = [{
+    A quantized model multiplies 8-bit integers, less their zero points, in 32 bits. What the operands are computed by
+    says how large they can be: conversions from narrow integers, differences of such, zeros around them, and moves. The
+    product then reads narrow operands and widens them itself, for which processors have dot instructions; the 32-bit
+    sums are the same.
+
+    Before that, the zero point of an operand is taken out of its product with a weight, sum (x - z) w = sum x w - z sum w,
+    if ui8 by si8 is left then; si8 becomes ui8 by a zero point of its own. The sums of the weight are prepared once.
+
+    ```mlir
+    // before
+    %a = linalg.generic (%x, %zero)                    // extui(x) - extui(zero), tensor<64x32xi32>
+    %y = linalg.generic (%a, %b) {muli, addi}
+    // after
+    %a = linalg.generic (%x, %zero)                    // trunci(extui(x) - extui(zero)), tensor<64x32xi16>
+    %y = linalg.generic (%a, %b) {extsi, extsi, muli, addi}
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def ChooseLayoutsPass : Pass<"partita-choose-layouts", "::mlir::ModuleOp"> {
   let summary = "convolutions keep channels last, and so does what lies between them";
   let description = [{
@@ -77,6 +101,9 @@ def PackWeightsPass : Pass<"partita-pack-weights", "::mlir::ModuleOp"> {
     panels depend on the weight alone, so that `partita-hoist-weights` keeps them instead of the weight; where it would
     not, as for a weight that something else reads too, the product stays as it was.
 
+    Where the processor has a dot instruction for the operands, and the last k is a multiple of its group, the elements
+    along k that it takes at once lie behind each other for each column: [n / 32, k / group, 32, group].
+
     ```mlir
     // before
     %y = linalg.generic (%x, %w)                       // [m, k] * [k, n] -> [m, n]
@@ -86,6 +113,7 @@ def PackWeightsPass : Pass<"partita-pack-weights", "::mlir::ModuleOp"> {
     %y = tensor.collapse_shape %z [[0], [1, 2]]
     ```
   }];
+  let options = [Option<"cpu", "cpu", "std::string", "\"native\"", "the processor, as for --cpu">];
   let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
 }
 

@@ -35,10 +35,11 @@ namespace {
 
 class TileWriter {
 public:
-  TileWriter(FunctionWriter &at, const TileKind &kind, int64_t lanes)
-      : at(at), kind(kind), lanes(lanes), vector(VectorType::get({lanes}, kind.computed)),
-        bytes(countBytes(kind.computed)), a(at.argument(0)), b(at.argument(1)), c(at.argument(2)),
-        count(at.argument(3)), fromBToB(at.argument(4)), fromRowToRow(at.argument(5)), adds(at.argument(6)) {}
+  TileWriter(FunctionWriter &at, const CpuTarget &cpu, const TileKind &kind, int64_t lanes)
+      : at(at), kind(kind), lanes(lanes), dot{at, kind.dot, lanes, cpu.hasVnni, kind.isUnsignedA},
+        vector(VectorType::get({lanes}, kind.computed)), bytes(countBytes(kind.computed)), a(at.argument(0)),
+        b(at.argument(1)), c(at.argument(2)), count(at.argument(3)), fromBToB(at.argument(4)),
+        fromRowToRow(at.argument(5)), adds(at.argument(6)) {}
 
   void write() {
     if (kind.isMasked)
@@ -86,17 +87,20 @@ private:
 
   SmallVector<Value> writeStep(ValueRange values) {
     Value nextA = values[0], nextB = values[1];
-    int64_t storedBytes = countBytes(kind.stored);
+    bool isDot = kind.dot != Dot::none;
+    int64_t elementBytes = countBytes(kind.stored), storedBytes = elementBytes * countGroup(kind.dot);
+    Type read = isDot ? Type(at.builder.getIntegerType(8 * storedBytes)) : at.readAs(kind.stored);
     SmallVector<Value> columns;
     for (int64_t i = 0; i < kind.vectors; ++i) {
-      Value stored = loadMasked(VectorType::get({lanes}, at.readAs(kind.stored)),
-                                at.move(nextB, i * lanes * storedBytes), i, storedBytes);
-      columns.push_back(at.widen(stored, kind.stored, kind.computed, kind.widening));
+      Value stored =
+          loadMasked(VectorType::get({lanes}, read), at.move(nextB, i * lanes * storedBytes), i, elementBytes);
+      columns.push_back(isDot ? dot.widenB(stored, {kind.stored, kind.widening})
+                              : at.widen(stored, kind.stored, kind.computed, kind.widening));
     }
     SmallVector<Value> results{at.move(nextA, bytes), at.move(nextB, fromBToB)};
     for (int64_t row = 0; row < kind.rows; ++row) {
-      Value element = at.load(kind.computed, at.move(nextA, row * kPackedRow * bytes), bytes);
-      Value factor = at.splat(element, lanes);
+      Value address = at.move(nextA, row * kPackedRow * bytes);
+      Value factor = isDot ? dot.readA(address) : at.splat(at.load(kind.computed, address, bytes), lanes);
       for (int64_t i = 0; i < kind.vectors; ++i)
         results.push_back(multiplyAdd(factor, columns[i], values[2 + row * kind.vectors + i]));
     }
@@ -104,6 +108,8 @@ private:
   }
 
   Value multiplyAdd(Value x, Value y, Value sum) {
+    if (kind.dot != Dot::none)
+      return dot.write(sum, x, y);
     // Fused where the processor can, and not where it would be a call of a function.
     if (isa<FloatType>(kind.computed))
       return LLVM::FMulAddOp::create(at.builder, at.location, x, y, sum);
@@ -128,6 +134,7 @@ private:
   FunctionWriter &at;
   const TileKind &kind;
   int64_t lanes;
+  DotWriter dot;
   VectorType vector;
   int64_t bytes;
   Value a, b, c, count, fromBToB, fromRowToRow, adds;
@@ -139,11 +146,13 @@ private:
 LLVM::LLVMFuncOp lowering::getTile(ModuleOp module, const CpuTarget &cpu, const TileKind &kind) {
   std::string name = "partita_tile_" + nameOf(kind.computed) + "_";
   if (kind.widening != Widening::none)
-    name += nameOf(kind.stored) + (kind.widening == Widening::extendUnsigned ? "u_" : "_");
+    name += nameOf(DotOperand(kind.stored, kind.widening)) + "_";
+  if (kind.dot != Dot::none)
+    name += "dot" + std::to_string(countGroup(kind.dot)) + (kind.isUnsignedA ? "u_" : "_");
   name += std::to_string(kind.rows) + "x" + std::to_string(kind.vectors) + (kind.isMasked ? "_masked" : "");
   if (auto function = module.lookupSymbol<LLVM::LLVMFuncOp>(name))
     return function;
   FunctionWriter writer = FunctionWriter::begin(module, name, getTileType(module.getContext()).getParams());
-  TileWriter(writer, kind, chooseTile(cpu, kind.computed).lanes).write();
+  TileWriter(writer, cpu, kind, chooseTile(cpu, kind.computed).lanes).write();
   return writer.finish();
 }
