@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "BlockFunctions.h"
-#include "InPlaceProducts.h"
 #include "Kernel.h"
-#include "ProductWriter.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "partita/lowering/Passes.h"
 
@@ -47,23 +45,27 @@ static linalg::FillOp findFill(linalg::GenericOp op) {
 namespace {
 
 /// Writes one contraction: tables, scratch, the outer loops and in them one call.
-class ContractionWriter : public ProductWriter {
+class ContractionWriter {
 public:
   ContractionWriter(OpBuilder builder, Location location, ModuleOp module, const CpuTarget &cpu,
                     const Contraction &roles)
-      : ProductWriter(builder, location, roles), module(module), cpu(cpu), shape(chooseTile(cpu, roles.getElement())),
+      : at(builder, location), module(module), cpu(cpu), roles(roles), shape(chooseTile(cpu, roles.getElement())),
         arguments(static_cast<size_t>(BlocksArgument::count)) {}
 
   void write(bool overwrites) {
     std::optional<int64_t> rows = roles.count(roles.rows);
     // Few rows read every element of B once or twice: a copy would cost more than it saves.
     packsB = !roles.panelStride && !(roles.readsInPlace && rows && *rows <= kFewRows);
+    chooseDot();
     if (!packsB && !roles.panelStride)
       widenTile(*rows);
     get(BlocksArgument::tileWidth) = at.number(shape.lanes * shape.vectors);
     get(BlocksArgument::rowCount) = countAll(roles.rows);
     get(BlocksArgument::columnCount) = countAll(roles.columns);
-    get(BlocksArgument::reducedCount) = countAll(roles.reduced);
+    int64_t group = countGroup(dot);
+    Value elements = countAll(roles.reduced);
+    get(BlocksArgument::reducedElements) = elements;
+    get(BlocksArgument::reducedCount) = at.div(at.add(elements, group - 1), group);
     get(BlocksArgument::rowStride) =
         roles.rows.empty() ? at.number(0) : toBytes(roles.c, roles.c.strides[roles.rows.back()]);
     get(BlocksArgument::adds) = at.number(overwrites ? 0 : 1);
@@ -78,12 +80,29 @@ public:
     int64_t k = std::min(roles.count(roles.reduced).value_or(kReducedBlock), kReducedBlock);
     get(BlocksArgument::packedB) =
         packsB ? toPointer(allocate(std::min(columns, kColumnBlock) * k * bytes, byte)) : at.zero(at.pointer());
-    writeAll();
+    writeOuter(0, addressOf(roles.a), addressOf(roles.b), addressOf(roles.c));
   }
 
 private:
+  /// B that lies in place and not in units is widened; units of another processor are packed again.
+  void chooseDot() {
+    DotOperand a{roles.a.element, roles.a.widening}, b{roles.b.element, roles.b.widening};
+    Dot found = findDot(cpu, roles.getElement(), a, b);
+    packsB |= roles.group > 1 && roles.group != countGroup(found);
+    if (packsB || roles.group > 1)
+      dot = found;
+  }
+
   Value &get(BlocksArgument argument) { return arguments[static_cast<size_t>(argument)]; }
 
+  Value toInteger(OpFoldResult value) {
+    if (std::optional<int64_t> known = getConstantIntValue(value))
+      return at.number(*known);
+    return arith::IndexCastOp::create(at.builder, at.location, at.i64(), cast<Value>(value));
+  }
+  Value toBytes(const ContractionBuffer &buffer, OpFoldResult stride) {
+    return at.mul(toInteger(stride), countBytes(buffer.element));
+  }
   Value countAll(ArrayRef<unsigned> loops) {
     Value product = at.number(1);
     for (unsigned loop : loops)
@@ -94,6 +113,21 @@ private:
   Value allocate(int64_t count, Type element) {
     return memref::AllocOp::create(at.builder, at.location, MemRefType::get({count}, element));
   }
+  Value toPointer(Value buffer) {
+    Value index = memref::ExtractAlignedPointerAsIndexOp::create(at.builder, at.location, buffer);
+    Value number = arith::IndexCastOp::create(at.builder, at.location, at.i64(), index);
+    return LLVM::IntToPtrOp::create(at.builder, at.location, at.pointer(), number);
+  }
+  Value addressOf(const ContractionBuffer &buffer) {
+    SmallVector<int64_t> strides;
+    int64_t offset = 0;
+    (void)cast<MemRefType>(buffer.buffer.getType()).getStridesAndOffset(strides, offset);
+    OpFoldResult begin = at.builder.getIndexAttr(offset);
+    if (ShapedType::isDynamic(offset))
+      begin = memref::ExtractStridedMetadataOp::create(at.builder, at.location, buffer.buffer).getOffset();
+    return at.move(toPointer(buffer.buffer), toBytes(buffer, begin));
+  }
+
   /// Where rows are few, registers are left for more columns: longer pieces of B's rows are read at once.
   void widenTile(int64_t rows) {
     int64_t columns = roles.count(roles.columns).value_or(kColumnBlock);
@@ -103,11 +137,12 @@ private:
   }
 
   void writePlaceOfB() {
-    bool isMatrix = packsB || roles.reduced.empty();
+    size_t inUnit = roles.group > 1 ? 1 : 0;
+    bool isMatrix = packsB || roles.reduced.size() <= inUnit;
     get(BlocksArgument::panelStride) =
         toBytes(roles.b, roles.panelStride ? roles.panelStride : at.builder.getIndexAttr(kPanel));
     get(BlocksArgument::reducedStride) =
-        isMatrix ? at.number(0) : toBytes(roles.b, roles.b.strides[roles.reduced.back()]);
+        isMatrix ? at.number(0) : toBytes(roles.b, roles.b.strides[roles.reduced[roles.reduced.size() - 1 - inUnit]]);
     // Rows of a matrix are read in short pieces, so that few pages are open at once; panels lie in one piece.
     get(BlocksArgument::reducedBlock) =
         at.number(packsB || roles.panelStride ? limitBlock(cpu.blocks.depth, 16, kReducedBlock) : 32);
@@ -115,10 +150,10 @@ private:
 
   void writeTables() {
     get(BlocksArgument::rows) = writeTable(roles.rows, roles.a, get(BlocksArgument::rowCount));
-    get(BlocksArgument::reducedOfA) = writeTable(roles.reduced, roles.a, get(BlocksArgument::reducedCount));
+    get(BlocksArgument::reducedOfA) = writeTable(roles.reduced, roles.a, get(BlocksArgument::reducedElements));
     Value none = at.zero(at.pointer());
     get(BlocksArgument::reducedOfB) =
-        packsB ? writeTable(roles.reduced, roles.b, get(BlocksArgument::reducedCount)) : none;
+        packsB ? writeTable(roles.reduced, roles.b, get(BlocksArgument::reducedElements)) : none;
     get(BlocksArgument::columns) = packsB ? writeTable(roles.columns, roles.b, get(BlocksArgument::columnCount)) : none;
   }
 
@@ -161,10 +196,13 @@ private:
   //===-- tiles ---------------------------------------------------------------------------------------------------===//
 
   Value getTileAddress(int64_t rows, int64_t vectors, bool isMasked) {
-    TileKind kind{roles.getElement(), roles.getElement(), Widening::none, rows, vectors, isMasked};
+    TileKind kind{roles.getElement(), roles.getElement(), Widening::none, rows, vectors, isMasked, dot};
+    kind.isUnsignedA = dot == Dot::bytes && roles.a.widening == Widening::extendUnsigned;
+    if (dot != Dot::none)
+      kind.stored = getDotElement(dot, module.getContext());
     if (!packsB) {
       kind.stored = roles.b.element;
-      kind.widening = roles.b.widening;
+      kind.widening = dot == Dot::none ? roles.b.widening : getDotWidening(dot, {roles.b.element, roles.b.widening});
     }
     LLVM::LLVMFuncOp tile = getTile(module, cpu, kind);
     return LLVM::AddressOfOp::create(at.builder, at.location, tile);
@@ -214,18 +252,31 @@ private:
     }
   }
 
-  void writeOne(Value a, Value b, Value c) override {
-    get(BlocksArgument::a) = a;
-    get(BlocksArgument::b) = b;
-    get(BlocksArgument::c) = c;
-    ElementKinds kinds{roles.getElement(), {roles.a.element, roles.a.widening}, {roles.b.element, roles.b.widening}};
-    LLVM::CallOp::create(at.builder, at.location, getBlocks(module, cpu, kinds), arguments);
+  void writeOuter(size_t depth, Value a, Value b, Value c) {
+    if (depth == roles.outer.size()) {
+      get(BlocksArgument::a) = a;
+      get(BlocksArgument::b) = b;
+      get(BlocksArgument::c) = c;
+      ElementKinds kinds{
+          roles.getElement(), {roles.a.element, roles.a.widening}, {roles.b.element, roles.b.widening}, dot};
+      LLVM::CallOp::create(at.builder, at.location, getBlocks(module, cpu, kinds), arguments);
+      return;
+    }
+    unsigned loop = roles.outer[depth];
+    auto step = [&](const ContractionBuffer &buffer, Value base, Value i) {
+      return at.move(base, at.mul(i, toBytes(buffer, buffer.strides[loop])));
+    };
+    at.loop(at.number(0), toInteger(roles.extents[loop]), 1,
+            [&](Value i) { writeOuter(depth + 1, step(roles.a, a, i), step(roles.b, b, i), step(roles.c, c, i)); });
   }
 
+  FunctionWriter at;
   ModuleOp module;
   const CpuTarget &cpu;
+  const Contraction &roles;
   TileShape shape;
   bool packsB = false;
+  Dot dot = Dot::none;
   SmallVector<Value> arguments;
 };
 
@@ -256,9 +307,7 @@ struct BlockContractionsPass : lowering::impl::BlockContractionsPassBase<BlockCo
     // One op with everything that reads and writes the buffers, for their live ranges.
     auto region = scf::ExecuteRegionOp::create(builder, op.getLoc(), TypeRange());
     builder.createBlock(&region.getRegion());
-    bool overwrites = static_cast<bool>(fill);
-    if (!writeInPlace(builder, op.getLoc(), getOperation(), target, *roles, overwrites))
-      ContractionWriter(builder, op.getLoc(), getOperation(), target, *roles).write(overwrites);
+    ContractionWriter(builder, op.getLoc(), getOperation(), target, *roles).write(static_cast<bool>(fill));
     builder.setInsertionPointToEnd(&region.getRegion().front());
     scf::YieldOp::create(builder, op.getLoc());
     op.erase();

@@ -13,9 +13,16 @@ class BlockWriter {
 public:
   BlockWriter(FunctionWriter &at, ModuleOp module, const CpuTarget &cpu, const ElementKinds &kinds)
       : at(at), shape(chooseTile(cpu, kinds.computed)), sizes(cpu.blocks), bytes(countBytes(kinds.computed)),
-        storedBytes(countBytes(kinds.b.first)),
-        packA(getPack(module, cpu, kinds.computed, kinds.a.first, kinds.a.second)),
-        packB(getPack(module, cpu, kinds.computed, kinds.b.first, kinds.b.second)) {}
+        group(countGroup(kinds.dot)), storedBytes(countBytes(kinds.b.first) * group) {
+    if (kinds.dot == Dot::none) {
+      packA = getPack(module, cpu, kinds.computed, kinds.a.first, kinds.a.second);
+      packB = getPack(module, cpu, kinds.computed, kinds.b.first, kinds.b.second);
+      return;
+    }
+    Type element = getDotElement(kinds.dot, module.getContext());
+    packA = getPack(module, cpu, element, kinds.a.first, getDotWidening(kinds.dot, kinds.a));
+    packB = getDotPack(module, cpu, kinds.dot, kinds.b);
+  }
 
   void write() {
     isPacked = at.isEqual(get(BlocksArgument::packsB), at.number(1));
@@ -30,7 +37,7 @@ public:
 
 private:
   Value get(BlocksArgument argument) { return at.argument(static_cast<unsigned>(argument)); }
-  Value entry(BlocksArgument table, Value index) { return at.move(get(table), at.mul(index, 16)); }
+  Value entry(BlocksArgument table, Value index) { return at.move(get(table), at.mul(index, kTableEntry)); }
 
   void loopBlocks(Value end, Value size, llvm::function_ref<void(Value, Value)> body) {
     at.loop(at.number(0), end, size, {}, [&](Value begin, ValueRange) {
@@ -43,15 +50,20 @@ private:
     LLVM::CallOp::create(at.builder, at.location, function, arguments);
   }
 
+  /// `k` and `count`: units where there is a dot instruction, of which the last may lack elements.
   void writeBlock(Value column, Value columnCount, Value k, Value count) {
+    Value first = at.mul(k, group), elements = count;
+    if (group > 1)
+      elements = at.min(at.mul(count, group), at.sub(get(BlocksArgument::reducedElements), first));
     at.branch(
         isPacked,
         [&] {
           at.loop(at.number(0), columnCount, kPanel, [&](Value i) {
             Value target = at.move(get(BlocksArgument::packedB), at.mul(at.mul(i, count), bytes));
-            call(packB, {target, at.number(kPanel * bytes), get(BlocksArgument::b),
-                         entry(BlocksArgument::reducedOfB, k), count, entry(BlocksArgument::columns, at.add(column, i)),
-                         at.min(at.number(kPanel), at.sub(columnCount, i))});
+            call(packB,
+                 {target, at.number(kPanel * bytes), get(BlocksArgument::b), entry(BlocksArgument::reducedOfB, first),
+                  elements, entry(BlocksArgument::columns, at.add(column, i)),
+                  at.min(at.number(kPanel), at.sub(columnCount, i))});
           });
         },
         [] {});
@@ -64,10 +76,24 @@ private:
     Value tilesAtOnce = at.number(limitBlock(sizes.rows, shape.rows, kRowBlock) / shape.rows);
     loopBlocks(get(BlocksArgument::tiles), tilesAtOnce, [&](Value tile, Value tileCount) {
       Value begin = firstRow(tile), end = firstRow(at.add(tile, tileCount));
-      call(packA,
-           {get(BlocksArgument::packedA), at.number(kPackedRow * bytes), get(BlocksArgument::a),
-            entry(BlocksArgument::rows, begin), at.sub(end, begin), entry(BlocksArgument::reducedOfA, k), count});
+      call(packA, {get(BlocksArgument::packedA), at.number(kPackedRow * bytes), get(BlocksArgument::a),
+                   entry(BlocksArgument::rows, begin), at.sub(end, begin), entry(BlocksArgument::reducedOfA, first),
+                   elements});
+      fillUnits(at.sub(end, begin), elements, at.mul(count, group));
       writeTiles(column, columnCount, count, tile, tileCount);
+    });
+  }
+
+  /// Zeros for the elements that the last unit of each packed row lacks.
+  void fillUnits(Value rowCount, Value elements, Value all) {
+    if (group == 1)
+      return;
+    Type element = at.builder.getIntegerType(8 * bytes / group);
+    at.loop(elements, all, 1, [&](Value k) {
+      at.loop(at.number(0), rowCount, 1, [&](Value row) {
+        Value place = at.add(at.mul(row, kPackedRow * bytes), at.mul(k, bytes / group));
+        at.store(at.zero(element), at.move(get(BlocksArgument::packedA), place), bytes / group);
+      });
     });
   }
 
@@ -99,7 +125,7 @@ private:
   FunctionWriter &at;
   TileShape shape;
   BlockSizes sizes;
-  int64_t bytes, storedBytes;
+  int64_t bytes, group, storedBytes; ///< Of a computed element, elements of a unit, bytes from column to column in B.
   LLVM::LLVMFuncOp packA, packB;
   Value isPacked;
   Value b, panelStride, reducedStride, columnBytes, adds; // Of the current block.
@@ -109,8 +135,10 @@ private:
 
 LLVM::LLVMFuncOp lowering::getBlocks(ModuleOp module, const CpuTarget &cpu, const ElementKinds &kinds) {
   std::string name = "partita_contract_" + nameOf(kinds.computed);
-  for (auto [stored, widening] : {kinds.a, kinds.b})
-    name += "_" + nameOf(stored) + (widening == Widening::extendUnsigned ? "u" : "");
+  for (const DotOperand &operand : {kinds.a, kinds.b})
+    name += "_" + nameOf(operand);
+  if (kinds.dot != Dot::none)
+    name += "_dot" + std::to_string(countGroup(kinds.dot));
   if (auto function = module.lookupSymbol<LLVM::LLVMFuncOp>(name))
     return function;
   Type pointer = LLVM::LLVMPointerType::get(module.getContext()), i64 = IntegerType::get(module.getContext(), 64);

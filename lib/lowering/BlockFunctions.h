@@ -24,12 +24,13 @@ inline int64_t limitBlock(int64_t measured, int64_t unit, int64_t most) {
 enum class BlocksArgument {
   a,
   b,
-  c,           ///< Addresses.
-  rowCount,    ///< At least 1.
-  columnCount, ///< At least 1.
-  reducedCount,
-  rowStride, ///< Bytes from row to row in C.
-  adds,      ///< 1: added to C; 0: C is overwritten.
+  c,               ///< Addresses.
+  rowCount,        ///< At least 1.
+  columnCount,     ///< At least 1.
+  reducedCount,    ///< Units, where there is a dot instruction.
+  reducedElements, ///< As many k.
+  rowStride,       ///< Bytes from row to row in C.
+  adds,            ///< 1: added to C; 0: C is overwritten.
   rows,
   reducedOfA,
   reducedOfB,
@@ -53,7 +54,8 @@ enum class BlocksArgument {
 
 struct ElementKinds {
   mlir::Type computed;
-  std::pair<mlir::Type, Widening> a, b; ///< As stored.
+  DotOperand a, b; ///< As stored.
+  Dot dot = Dot::none;
 };
 
 mlir::LLVM::LLVMFuncOp getBlocks(mlir::ModuleOp module, const CpuTarget &cpu, const ElementKinds &kinds);

@@ -4,7 +4,6 @@
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "llvm/ADT/STLExtras.h"
-#include <array>
 
 using namespace mlir;
 using namespace partita;
@@ -66,9 +65,9 @@ static bool isSupported(Type stored, Type computed, Widening widening) {
   return widening == Widening::extendFloat ? stored.isF16() || stored.isBF16() || stored.isF32() : isWhole(stored);
 }
 
-static bool matchBody(linalg::GenericOp op, std::array<ContractionBuffer, 3> &buffers) {
-  if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 || !op.hasPureBufferSemantics())
-    return false;
+std::optional<std::array<Widening, 2>> lowering::matchWidening(linalg::GenericOp op) {
+  if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1)
+    return std::nullopt;
   Block &body = op.getRegion().front();
   BlockArgument accumulator = body.getArgument(2);
   Value sum = body.getTerminator()->getOperand(0);
@@ -76,12 +75,22 @@ static bool matchBody(linalg::GenericOp op, std::array<ContractionBuffer, 3> &bu
   std::array<Widening, 2> widenings;
   if (!matchSum<arith::AddFOp, arith::MulFOp>(sum, accumulator, factors, widenings) &&
       !matchSum<arith::AddIOp, arith::MulIOp>(sum, accumulator, factors, widenings))
-    return false;
+    return std::nullopt;
+  std::array<Widening, 2> result{};
   for (auto [factor, widening] : llvm::zip(factors, widenings)) {
     if (factor.getArgNumber() > 1 || !isSupported(factor.getType(), sum.getType(), widening))
-      return false;
-    buffers[factor.getArgNumber()].widening = widening;
+      return std::nullopt;
+    result[factor.getArgNumber()] = widening;
   }
+  return result;
+}
+
+static bool matchBody(linalg::GenericOp op, std::array<ContractionBuffer, 3> &buffers) {
+  std::optional<std::array<Widening, 2>> widenings = matchWidening(op);
+  if (!widenings || !op.hasPureBufferSemantics())
+    return false;
+  for (unsigned i = 0; i < 2; ++i)
+    buffers[i].widening = (*widenings)[i];
   for (unsigned i = 0; i < 3; ++i) {
     buffers[i].buffer = op->getOperand(i);
     if (!isa<MemRefType>(buffers[i].buffer.getType()))
@@ -205,13 +214,28 @@ static SmallVector<unsigned> takeChain(Contraction &roles, SmallVector<unsigned>
   return chain;
 }
 
-/// Whether B's columns can be read without a copy, and how.
-static void findPlace(Contraction &roles) {
-  for (size_t i = 1; i < roles.reduced.size(); ++i)
+/// Panels of units: the innermost k lie behind each other, then come the columns of a panel.
+static bool hasUnits(const Contraction &roles, int64_t group) {
+  unsigned inner = roles.reduced.back(), column = roles.columns.back();
+  return group > 1 && roles.columns.size() <= 2 && roles.count(roles.columns.back()) == kPanel &&
+         roles.count(inner) == group && isKnown(roles.b.strides[inner], 1) && isKnown(roles.b.strides[column], group);
+}
+
+/// Whether B's columns can be read without a copy, and how. `group`: elements of a unit, if there are units.
+static void findPlace(Contraction &roles, int64_t group) {
+  const SmallVector<unsigned> &columns = roles.columns;
+  bool isInUnits = hasUnits(roles, group);
+  size_t plain = roles.reduced.size() - (isInUnits ? 1 : 0);
+  for (size_t i = 1; i < plain; ++i)
     if (!continues(roles, roles.b, roles.reduced[i - 1], roles.reduced[i]))
       return;
-  const SmallVector<unsigned> &columns = roles.columns;
-  if (columns.empty() || !isKnown(roles.b.strides[columns.back()], 1))
+  if (isInUnits) {
+    roles.group = group;
+    roles.panelStride = columns.size() == 2 ? roles.b.strides[columns[0]] : roles.b.strides[columns.back()];
+    roles.readsInPlace = true;
+    return;
+  }
+  if (!isKnown(roles.b.strides[columns.back()], 1))
     return;
   // The outermost columns that do not continue the run are the panels.
   size_t first = columns.size() - 1;
@@ -223,12 +247,15 @@ static void findPlace(Contraction &roles) {
     if (roles.count(ArrayRef(columns).drop_front()) != kPanel)
       return;
     roles.panelStride = roles.b.strides[columns[0]];
+  } else if (roles.count(columns) == kPanel && isKnown(roles.b.strides[roles.reduced.back()], kPanel)) {
+    // One panel, which has no next one.
+    roles.panelStride = roles.b.strides[columns.back()];
   }
   roles.readsInPlace = true;
 }
 
 /// Sorts loops into the groups, `a` and `b` being chosen; false where one has no role.
-static bool assignRoles(Contraction &roles, ArrayRef<utils::IteratorType> iterators) {
+static bool assignRoles(Contraction &roles, ArrayRef<utils::IteratorType> iterators, int64_t group) {
   SmallVector<unsigned> rows, columns;
   for (unsigned loop = 0; loop < iterators.size(); ++loop) {
     if (isKnown(roles.extents[loop], 1))
@@ -250,7 +277,7 @@ static bool assignRoles(Contraction &roles, ArrayRef<utils::IteratorType> iterat
   sortByStride(roles.reduced, roles.b);
   if (roles.columns.empty() || roles.reduced.empty() || !isKnown(roles.c.strides[roles.columns.back()], 1))
     return false;
-  findPlace(roles);
+  findPlace(roles, group);
   return true;
 }
 
@@ -272,13 +299,14 @@ std::optional<Contraction> lowering::matchContraction(OpBuilder &builder, linalg
   for (unsigned i = 0; i < 3; ++i)
     if (!findStrides(builder, op, i, buffers[i]))
       return std::nullopt;
+  auto units = op->getAttrOfType<IntegerAttr>(kUnitsAttr);
   for (bool swapped : {false, true}) {
     Contraction roles;
     roles.a = buffers[swapped ? 1 : 0];
     roles.b = buffers[swapped ? 0 : 1];
     roles.c = buffers[2];
     roles.extents = extents;
-    if (assignRoles(roles, op.getIteratorTypesArray()) && isWorthwhile(roles))
+    if (assignRoles(roles, op.getIteratorTypesArray(), units ? units.getInt() : 1) && isWorthwhile(roles))
       return roles;
   }
   return std::nullopt;

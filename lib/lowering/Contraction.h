@@ -8,11 +8,15 @@
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include <array>
 
 namespace partita::lowering {
 
 /// Columns of a packed panel of B, for every element type and processor.
 inline constexpr int64_t kPanel = 32;
+
+/// On a product whose weight lies in panels of units: the elements of one.
+inline constexpr llvm::StringLiteral kUnitsAttr = "partita_collective.units";
 
 /// How a stored element becomes an element of the products.
 enum class Widening { none, extendFloat, extendSigned, extendUnsigned };
@@ -35,11 +39,17 @@ struct Contraction {
   bool readsInPlace = false;
   /// In panels: elements from one panel to the next; null where columns are one run.
   mlir::OpFoldResult panelStride;
+  /// In panels: neighbours along k that lie behind each other for each column; the last of the reduced loops is theirs.
+  int64_t group = 1;
 
   mlir::Type getElement() const { return c.element; }
   /// The product of the extents of a group; nothing where one is not static.
   std::optional<int64_t> count(llvm::ArrayRef<unsigned> loops) const;
 };
+
+/// How the operands of a multiply-add op with two inputs are widened; nothing where it is none, or where vectors cannot
+/// hold its elements.
+std::optional<std::array<Widening, 2>> matchWidening(mlir::linalg::GenericOp op);
 
 /// Nothing where the op is no multiply-add on buffers or where no assignment of roles would make it fast.
 /// `builder` stands before the op; ops for strides that are known at run time only are made there.

@@ -24,7 +24,8 @@ static void describeVectors(const llvm::MCSubtargetInfo &info, CpuTarget &target
   target.hasFma = has("+fma");
   target.hasAvx512 = has("+avx512f,+avx512bw,+avx512dq,+avx512vl");
   target.hasBf16Dot = target.hasAvx512 && has("+avx512bf16");
-  target.hasVnni = target.hasAvx512 && has("+avx512vnni");
+  target.hasVnni = target.hasAvx512 ? has("+avx512vnni") : has("+avxvnni");
+  target.hasWordDot = true;
   target.vectorBits = target.hasAvx512 ? 512 : has("+avx2") ? 256 : 128;
   target.vectorRegisters = target.hasAvx512 ? 32 : 16;
 }

@@ -8,8 +8,27 @@ using namespace mlir;
 using namespace partita;
 using namespace partita::lowering;
 
-/// Bytes of a table's entry: offset and run.
-static constexpr int64_t kEntry = 16;
+/// One step of a transposition: the bit of the line's number changes places with that of the lane's.
+static void exchange(FunctionWriter &at, SmallVectorImpl<Value> &lines, int64_t bit) {
+  auto lanes = static_cast<int64_t>(lines.size());
+  SmallVector<int32_t> low, high;
+  for (int64_t lane = 0; lane < lanes; ++lane) {
+    low.push_back((lane & bit) ? lanes + lane - bit : lane);
+    high.push_back((lane & bit) ? lanes + lane : lane + bit);
+  }
+  for (int64_t line = 0; line < lanes; ++line) {
+    if (line & bit)
+      continue;
+    Value first = lines[line], second = lines[line + bit];
+    lines[line] = LLVM::ShuffleVectorOp::create(at.builder, at.location, first, second, low);
+    lines[line + bit] = LLVM::ShuffleVectorOp::create(at.builder, at.location, first, second, high);
+  }
+}
+
+void lowering::turnSquare(FunctionWriter &at, SmallVectorImpl<Value> &lines) {
+  for (size_t bit = 1; bit < lines.size(); bit *= 2)
+    exchange(at, lines, static_cast<int64_t>(bit));
+}
 
 namespace {
 
@@ -37,9 +56,11 @@ private:
     at.branch(isPanel, [&] { copyPanels(); }, copyNarrow);
   }
 
-  Value readOffset(Value table, Value index) { return at.load(at.i64(), at.move(table, at.mul(index, kEntry)), 8); }
+  Value readOffset(Value table, Value index) {
+    return at.load(at.i64(), at.move(table, at.mul(index, kTableEntry)), 8);
+  }
   Value readRun(Value table, Value index) {
-    return at.load(at.i64(), at.move(at.move(table, at.mul(index, kEntry)), 8), 8);
+    return at.load(at.i64(), at.move(at.move(table, at.mul(index, kTableEntry)), 8), 8);
   }
   Value addressOf(Value element) { return at.move(source, at.mul(element, storedBytes)); }
   Value rowOf(Value row) { return at.move(destination, at.mul(row, fromRowToRow)); }
@@ -124,28 +145,11 @@ private:
       Value offset = readOffset(columns, at.add(column, j));
       lines.push_back(read(at.move(from, at.mul(offset, storedBytes)), lanes));
     }
-    for (int64_t bit = 1; bit < lanes; bit *= 2)
-      exchange(lines, bit);
+    lowering::turnSquare(at, lines);
     Value to = at.move(rowOf(row), at.mul(column, bytes));
     for (int64_t i = 0; i < lanes; ++i) {
       at.store(lines[i], to, bytes);
       to = at.move(to, fromRowToRow);
-    }
-  }
-
-  /// One step of a transposition: the bit of the line's number changes places with that of the lane's.
-  void exchange(SmallVectorImpl<Value> &lines, int64_t bit) {
-    SmallVector<int32_t> low, high;
-    for (int64_t lane = 0; lane < lanes; ++lane) {
-      low.push_back((lane & bit) ? lanes + lane - bit : lane);
-      high.push_back((lane & bit) ? lanes + lane : lane + bit);
-    }
-    for (int64_t line = 0; line < lanes; ++line) {
-      if (line & bit)
-        continue;
-      Value first = lines[line], second = lines[line + bit];
-      lines[line] = LLVM::ShuffleVectorOp::create(at.builder, at.location, first, second, low);
-      lines[line + bit] = LLVM::ShuffleVectorOp::create(at.builder, at.location, first, second, high);
     }
   }
 
@@ -181,7 +185,7 @@ LLVM::LLVMFuncOp lowering::getCountRuns(ModuleOp module) {
   Value table = at.argument(0), count = at.argument(1);
   // From the last entry to the first; what lies behind the last one is no neighbour.
   at.loop(at.number(0), count, at.number(1), {at.number(-1), at.number(0)}, [&](Value i, ValueRange behind) {
-    Value entry = at.move(table, at.mul(at.sub(at.add(count, -1), i), kEntry));
+    Value entry = at.move(table, at.mul(at.sub(at.add(count, -1), i), kTableEntry));
     Value offset = at.load(i64, entry, 8);
     Value continues = at.isEqual(at.add(offset, 1), behind[0]);
     Value run = at.choose(continues, at.add(behind[1], 1), at.number(1));

@@ -2,7 +2,7 @@
 //
 // Weights in panels. Every product that could read one gets it, the choice of hoist-weights is asked, and where it
 // would leave the panels to be made in each step, the product becomes again what it was.
-#include "Contraction.h"
+#include "Dots.h"
 #include "HoistChoice.h"
 #include "KernelRegion.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -27,6 +27,7 @@ namespace {
 struct Packable {
   linalg::GenericOp op;
   unsigned weight, columns;
+  int64_t group = 1; ///< Neighbours along the innermost k that lie behind each other.
 };
 
 /// The packed form of a product, beside what it was.
@@ -41,7 +42,22 @@ struct Packed {
 
 } // namespace
 
-static std::optional<Packable> matchPackable(linalg::GenericOp op, const WeightDependence &dependence) {
+/// Elements of a unit, if the product has a dot instruction and the weight whole units along its last k.
+static int64_t findGroup(linalg::GenericOp op, unsigned weight, const CpuTarget &cpu) {
+  std::optional<std::array<Widening, 2>> widenings = matchWidening(op);
+  if (!widenings)
+    return 1;
+  auto operand = [&](unsigned i) { return DotOperand(getElementTypeOrSelf(op.getDpsInputs()[i]), (*widenings)[i]); };
+  int64_t group = countGroup(findDot(cpu, getElementTypeOrSelf(op.getDpsInits()[0]), operand(0), operand(1)));
+  AffineMap map = op.getMatchingIndexingMap(op.getDpsInputOperand(weight));
+  for (unsigned dim = map.getNumResults(); dim-- > 0;)
+    if (op.getIteratorTypesArray()[map.getDimPosition(dim)] == utils::IteratorType::reduction)
+      return cast<RankedTensorType>(op.getDpsInputs()[weight].getType()).getDimSize(dim) % group == 0 ? group : 1;
+  return 1;
+}
+
+static std::optional<Packable> matchPackable(linalg::GenericOp op, const WeightDependence &dependence,
+                                             const CpuTarget &cpu) {
   auto fill = isProduct(op) ? op.getDpsInits()[0].getDefiningOp<linalg::FillOp>() : linalg::FillOp();
   if (!fill || !op.hasPureTensorSemantics() || !fill.getDpsInits()[0].getDefiningOp<tensor::EmptyOp>())
     return std::nullopt;
@@ -59,12 +75,13 @@ static std::optional<Packable> matchPackable(linalg::GenericOp op, const WeightD
       continue;
     int64_t extent = type.getDimSize(*map.getResultPosition(getAffineDimExpr(columns, op.getContext())));
     if (extent % kPanel == 0 && extent >= kLeastColumns)
-      return Packable{op, weight, columns};
+      return Packable{op, weight, columns, findGroup(op, weight, cpu)};
   }
   return std::nullopt;
 }
 
-/// The weight as panels, made where it is defined: batches, panels, all k, the columns of a panel.
+/// The weight as panels, made where it is defined: batches, panels, all k (units), the columns of a panel, (k in a
+/// unit).
 static Value writePanels(OpBuilder &builder, Packable packable) {
   Value weight = packable.op.getDpsInputs()[packable.weight];
   builder.setInsertionPointAfterValue(weight);
@@ -94,6 +111,11 @@ static Value writePanels(OpBuilder &builder, Packable packable) {
   llvm::for_each(reduced, append);
   read[columns] = panel * kPanel + getAffineDimExpr(shape.size(), context);
   shape.push_back(kPanel);
+  if (packable.group > 1) {
+    shape[shape.size() - 2] /= packable.group;
+    read[reduced.back()] = read[reduced.back()] * packable.group + getAffineDimExpr(shape.size(), context);
+    shape.push_back(packable.group);
+  }
   Value empty = tensor::EmptyOp::create(builder, location, shape, type.getElementType());
   unsigned rank = shape.size();
   return linalg::GenericOp::create(builder, location, empty.getType(), weight, empty,
@@ -149,15 +171,27 @@ static Packed pack(OpBuilder &builder, Packable packable, Value panels) {
   llvm::append_range(batches, reduced);
   batches.push_back(inPanel);
   result.push_back(inPanel);
-  SmallVector<AffineMap> maps(3);
-  maps[packable.weight] = AffineMap::get(loops + 1, 0, batches, context);
-  maps[1 - packable.weight] = AffineMap::get(loops + 1, 0, packed.maps[1 - packable.weight].getResults(), context);
-  maps[2] = AffineMap::get(loops + 1, 0, result, context);
+  SmallVector<AffineExpr> other(packed.maps[1 - packable.weight].getResults());
   SmallVector<utils::IteratorType> kinds = packed.iterators;
   kinds.push_back(utils::IteratorType::parallel);
+  if (packable.group > 1) {
+    // The loop of the last k goes over units.
+    AffineExpr unit = reduced.back(), inUnit = getAffineDimExpr(kinds.size(), context);
+    for (AffineExpr &expression : other)
+      expression = expression.replace(unit, unit * packable.group + inUnit);
+    batches.push_back(inUnit);
+    kinds.push_back(utils::IteratorType::reduction);
+  }
+  auto mapOf = [&](ArrayRef<AffineExpr> dims) { return AffineMap::get(kinds.size(), 0, dims, context); };
+  SmallVector<AffineMap> maps(3);
+  maps[packable.weight] = mapOf(batches);
+  maps[1 - packable.weight] = mapOf(other);
+  maps[2] = mapOf(result);
   SmallVector<Value> inputs(op.getDpsInputs());
   inputs[packable.weight] = panels;
   packed.product = writeProduct(builder, op, inputs, init, maps, kinds);
+  if (packable.group > 1)
+    packed.product->setAttr(kUnitsAttr, builder.getI64IntegerAttr(packable.group));
   unsigned rank = packed.maps[2].getNumResults();
   SmallVector<ReassociationIndices> groups;
   for (unsigned dim = 0; dim < rank; ++dim)
@@ -189,11 +223,16 @@ static void unpack(OpBuilder &builder, Packed packed) {
 namespace {
 
 struct PackWeightsPass : lowering::impl::PackWeightsPassBase<PackWeightsPass> {
+  using PackWeightsPassBase::PackWeightsPassBase;
+
   void runOnOperation() override {
+    FailureOr<CpuTarget> target = describeCpu(getOperation(), cpu);
+    if (failed(target))
+      return signalPassFailure();
     std::vector<Packed> all;
     HoistChoice before(getOperation());
     for (auto &[name, candidate] : before.getCandidates())
-      packAll(candidate, all);
+      packAll(candidate, *target, all);
     HoistChoice after(getOperation());
     after.choose();
     llvm::DenseSet<Value> held;
@@ -207,16 +246,16 @@ struct PackWeightsPass : lowering::impl::PackWeightsPassBase<PackWeightsPass> {
   }
 
   /// Products of one weight share its panels.
-  static void packAll(HoistCandidate &candidate, std::vector<Packed> &all) {
+  static void packAll(HoistCandidate &candidate, const CpuTarget &cpu, std::vector<Packed> &all) {
     OpBuilder builder(candidate.kernel->getContext());
-    std::map<std::pair<const void *, const void *>, Value> panels;
+    std::map<std::tuple<const void *, const void *, int64_t>, Value> panels;
     for (auto op : llvm::make_early_inc_range(candidate.kernel.getOps<linalg::GenericOp>())) {
-      std::optional<Packable> packable = matchPackable(op, *candidate.dependence);
+      std::optional<Packable> packable = matchPackable(op, *candidate.dependence, cpu);
       if (!packable)
         continue;
       AffineMap map = op.getMatchingIndexingMap(op.getDpsInputOperand(packable->weight));
       Value weight = op.getDpsInputs()[packable->weight];
-      Value &packed = panels[{weight.getAsOpaquePointer(), map.getAsOpaquePointer()}];
+      Value &packed = panels[{weight.getAsOpaquePointer(), map.getAsOpaquePointer(), packable->group}];
       if (!packed)
         packed = writePanels(builder, *packable);
       all.push_back(pack(builder, *packable, packed));

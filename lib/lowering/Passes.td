@@ -47,6 +47,30 @@ def LowerGraphPass : Pass<"partita-lower-graph", "::mlir::ModuleOp"> {
                            "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def NarrowProductsPass : Pass<"partita-narrow-products", "::mlir::ModuleOp"> {
+  let summary = "operands of 32-bit products that fit into 8 or 16 bits are kept in as many";
+  let description = [{
+    A quantized model multiplies 8-bit integers, less their zero points, in 32 bits. What the operands are computed by
+    says how large they can be: conversions from narrow integers, differences of such, zeros around them, and moves. The
+    product then reads narrow operands and widens them itself, for which processors have dot instructions; the 32-bit
+    sums are the same.
+
+    Before that, the zero point of an operand is taken out of its product with a weight, sum (x - z) w = sum x w - z sum w,
+    if ui8 by si8 is left then; si8 becomes ui8 by a zero point of its own. The sums of the weight are prepared once.
+
+    ```mlir
+    // before
+    %a = linalg.generic (%x, %zero)                    // extui(x) - extui(zero), tensor<64x32xi32>
+    %y = linalg.generic (%a, %b) {muli, addi}
+    // after
+    %a = linalg.generic (%x, %zero)                    // trunci(extui(x) - extui(zero)), tensor<64x32xi16>
+    %y = linalg.generic (%a, %b) {extsi, extsi, muli, addi}
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def ChooseLayoutsPass : Pass<"partita-choose-layouts", "::mlir::ModuleOp"> {
   let summary = "convolutions keep channels last, and so does what lies between them";
   let description = [{
@@ -77,6 +101,9 @@ def PackWeightsPass : Pass<"partita-pack-weights", "::mlir::ModuleOp"> {
     panels depend on the weight alone, so that `partita-hoist-weights` keeps them instead of the weight; where it would
     not, as for a weight that something else reads too, the product stays as it was.
 
+    Where the processor has a dot instruction for the operands, and the last k is a multiple of its group, the elements
+    along k that it takes at once lie behind each other for each column: [n / 32, k / group, 32, group].
+
     ```mlir
     // before
     %y = linalg.generic (%x, %w)                       // [m, k] * [k, n] -> [m, n]
@@ -86,6 +113,7 @@ def PackWeightsPass : Pass<"partita-pack-weights", "::mlir::ModuleOp"> {
     %y = tensor.collapse_shape %z [[0], [1, 2]]
     ```
   }];
+  let options = [Option<"cpu", "cpu", "std::string", "\"native\"", "the processor, as for --cpu">];
   let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
 }
 
@@ -141,8 +169,8 @@ def FormRegionsPass : Pass<"partita-form-regions", "::mlir::func::FuncOp"> {
 def BufferizeKernelsPass : Pass<"partita-bufferize-kernels", "::mlir::ModuleOp"> {
   let summary = "kernels on tensors become kernels on buffers";
   let description = [{
-    Results are computed in the caller's buffers where possible, and what becomes the inside of a padded tensor is computed
-    there; then upstream's one-shot bufferization runs on each kernel. Buffers of a communication are neither copied nor reused while it is in flight.
+    Results are computed in the caller's buffers where possible; then upstream's one-shot bufferization runs on each
+    kernel. Buffers of a communication are neither copied nor reused while it is in flight.
   }];
   let dependentDialects = ["::mlir::bufferization::BufferizationDialect", "::mlir::memref::MemRefDialect",
                            "::mlir::linalg::LinalgDialect"];
@@ -152,9 +180,8 @@ def BlockContractionsPass : Pass<"partita-block-contractions", "::mlir::ModuleOp
   let summary = "matrix products and convolutions become calls of blocked, vectorised functions";
   let description = [{
     Multiply-add ops are known by their structure. Loops get roles by where they occur and by their strides: columns are
-    contiguous in the result and absent in A, rows are absent in B, k is reduced, the rest is outer. A tile of the result
-    stays in vector registers while k runs. Where strides are known, tiles read both operands where they lie, through the
-    windows of a convolution, too; else blocks of A and, unless it lies so already, of B are packed into scratch. Packing,
+    contiguous in the result and absent in A, rows are absent in B, k is reduced, the rest is outer. Blocks of A and, unless
+    it lies so already, of B are packed into scratch; a tile of the result stays in vector registers while k runs. Packing,
     blocked loops and tiles are functions that all kernels share. What has no such roles is left for loops.
 
     ```mlir
@@ -162,7 +189,7 @@ def BlockContractionsPass : Pass<"partita-block-contractions", "::mlir::ModuleOp
     linalg.fill ins(%zero : f32) outs(%c : memref<64x96xf32>)
     linalg.generic {...} ins(%a, %b : memref<64x32xf32>, memref<32x96xf32>) outs(%c : memref<64x96xf32>) {multiply, add}
     // after
-    scf.execute_region { ... llvm.call @partita_tile_f32_13x2_at_1_0_32_1(...) ... }
+    scf.execute_region { ... llvm.call @partita_contract_f32_f32_f32(...) }
     ```
   }];
   let options = [Option<"cpu", "cpu", "std::string", "\"native\"", "The processor, as in --cpu">,

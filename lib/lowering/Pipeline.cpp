@@ -17,8 +17,9 @@ using namespace partita::lowering;
 void lowering::buildBufferPipeline(OpPassManager &passes, StringRef cpu, const BlockSizes &blocks) {
   passes.addPass(createStartCommunicationPass());
   passes.addPass(createLowerGraphPass());
+  passes.addPass(createNarrowProductsPass());
   passes.addPass(createChooseLayoutsPass());
-  passes.addPass(createPackWeightsPass());
+  passes.addPass(createPackWeightsPass({cpu.str()}));
   passes.addPass(createHoistWeightsPass());
   passes.addNestedPass<func::FuncOp>(createFuseKernelsPass());
   passes.addNestedPass<func::FuncOp>(createFormRegionsPass());

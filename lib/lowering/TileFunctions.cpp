@@ -15,19 +15,6 @@ std::string lowering::nameOf(Type type) {
   return name;
 }
 
-/// Nothing for packed rows.
-static std::string describeReads(const TileReads &reads) {
-  std::string name;
-  if (reads.far == kPackedRow && reads.run == 1 && reads.outer.empty() && reads.inner.stride == 1)
-    return name;
-  llvm::raw_string_ostream os(name);
-  os << "_at_" << reads.run << "_" << reads.near << "_" << reads.far;
-  for (TileReads::Loop loop : reads.outer)
-    os << "_" << loop.extent << "x" << loop.stride;
-  os << "_" << reads.inner.stride;
-  return name;
-}
-
 TileShape lowering::chooseTile(const CpuTarget &cpu, Type computed) {
   TileShape shape;
   // More lanes than 16 would make a tile wider than a panel.
@@ -48,10 +35,11 @@ namespace {
 
 class TileWriter {
 public:
-  TileWriter(FunctionWriter &at, const TileKind &kind, int64_t lanes)
-      : at(at), kind(kind), lanes(lanes), vector(VectorType::get({lanes}, kind.computed)),
-        bytes(countBytes(kind.computed)), a(at.argument(0)), b(at.argument(1)), c(at.argument(2)),
-        count(at.argument(3)), fromBToB(at.argument(4)), fromRowToRow(at.argument(5)), adds(at.argument(6)) {}
+  TileWriter(FunctionWriter &at, const CpuTarget &cpu, const TileKind &kind, int64_t lanes)
+      : at(at), kind(kind), lanes(lanes), dot{at, kind.dot, lanes, cpu.hasVnni, kind.isUnsignedA},
+        vector(VectorType::get({lanes}, kind.computed)), bytes(countBytes(kind.computed)), a(at.argument(0)),
+        b(at.argument(1)), c(at.argument(2)), count(at.argument(3)), fromBToB(at.argument(4)),
+        fromRowToRow(at.argument(5)), adds(at.argument(6)) {}
 
   void write() {
     if (kind.isMasked)
@@ -88,45 +76,31 @@ private:
   }
 
   SmallVector<Value> writeSums() {
-    SmallVector<Value> carried{b};
+    SmallVector<Value> carried{a, b};
     for (int64_t i = 0; i < kind.rows * kind.vectors; ++i)
       carried.push_back(at.zero(vector));
-    SmallVector<Value> results = writeReduced(kind.reads.outer, a, carried);
-    results.erase(results.begin());
+    SmallVector<Value> results = at.loop(at.number(0), count, at.number(1), carried,
+                                         [&](Value, ValueRange values) { return writeStep(values); });
+    results.erase(results.begin(), results.begin() + 2);
     return results;
-  }
-
-  /// The loops over k; B and the sums are carried through all of them.
-  SmallVector<Value> writeReduced(ArrayRef<TileReads::Loop> loops, Value from, ValueRange carried) {
-    if (!loops.empty())
-      return at.loop(at.number(0), at.number(loops[0].extent), at.number(1), carried, [&](Value i, ValueRange values) {
-        return writeReduced(loops.drop_front(), at.move(from, at.mul(i, loops[0].stride * bytes)), values);
-      });
-    SmallVector<Value> inner{from};
-    llvm::append_range(inner, carried);
-    SmallVector<Value> results =
-        at.loop(at.number(0), count, at.number(1), inner, [&](Value, ValueRange values) { return writeStep(values); });
-    results.erase(results.begin());
-    return results;
-  }
-
-  int64_t offsetOf(int64_t row) const {
-    return (row / kind.reads.run * kind.reads.far + row % kind.reads.run * kind.reads.near) * bytes;
   }
 
   SmallVector<Value> writeStep(ValueRange values) {
     Value nextA = values[0], nextB = values[1];
-    int64_t storedBytes = countBytes(kind.stored);
+    bool isDot = kind.dot != Dot::none;
+    int64_t elementBytes = countBytes(kind.stored), storedBytes = elementBytes * countGroup(kind.dot);
+    Type read = isDot ? Type(at.builder.getIntegerType(8 * storedBytes)) : at.readAs(kind.stored);
     SmallVector<Value> columns;
     for (int64_t i = 0; i < kind.vectors; ++i) {
-      Value stored = loadMasked(VectorType::get({lanes}, at.readAs(kind.stored)),
-                                at.move(nextB, i * lanes * storedBytes), i, storedBytes);
-      columns.push_back(at.widen(stored, kind.stored, kind.computed, kind.widening));
+      Value stored =
+          loadMasked(VectorType::get({lanes}, read), at.move(nextB, i * lanes * storedBytes), i, elementBytes);
+      columns.push_back(isDot ? dot.widenB(stored, {kind.stored, kind.widening})
+                              : at.widen(stored, kind.stored, kind.computed, kind.widening));
     }
-    SmallVector<Value> results{at.move(nextA, kind.reads.inner.stride * bytes), at.move(nextB, fromBToB)};
+    SmallVector<Value> results{at.move(nextA, bytes), at.move(nextB, fromBToB)};
     for (int64_t row = 0; row < kind.rows; ++row) {
-      Value element = at.load(kind.computed, at.move(nextA, offsetOf(row)), bytes);
-      Value factor = at.splat(element, lanes);
+      Value address = at.move(nextA, row * kPackedRow * bytes);
+      Value factor = isDot ? dot.readA(address) : at.splat(at.load(kind.computed, address, bytes), lanes);
       for (int64_t i = 0; i < kind.vectors; ++i)
         results.push_back(multiplyAdd(factor, columns[i], values[2 + row * kind.vectors + i]));
     }
@@ -134,6 +108,8 @@ private:
   }
 
   Value multiplyAdd(Value x, Value y, Value sum) {
+    if (kind.dot != Dot::none)
+      return dot.write(sum, x, y);
     // Fused where the processor can, and not where it would be a call of a function.
     if (isa<FloatType>(kind.computed))
       return LLVM::FMulAddOp::create(at.builder, at.location, x, y, sum);
@@ -158,6 +134,7 @@ private:
   FunctionWriter &at;
   const TileKind &kind;
   int64_t lanes;
+  DotWriter dot;
   VectorType vector;
   int64_t bytes;
   Value a, b, c, count, fromBToB, fromRowToRow, adds;
@@ -169,12 +146,13 @@ private:
 LLVM::LLVMFuncOp lowering::getTile(ModuleOp module, const CpuTarget &cpu, const TileKind &kind) {
   std::string name = "partita_tile_" + nameOf(kind.computed) + "_";
   if (kind.widening != Widening::none)
-    name += nameOf(kind.stored) + (kind.widening == Widening::extendUnsigned ? "u_" : "_");
+    name += nameOf(DotOperand(kind.stored, kind.widening)) + "_";
+  if (kind.dot != Dot::none)
+    name += "dot" + std::to_string(countGroup(kind.dot)) + (kind.isUnsignedA ? "u_" : "_");
   name += std::to_string(kind.rows) + "x" + std::to_string(kind.vectors) + (kind.isMasked ? "_masked" : "");
-  name += describeReads(kind.reads);
   if (auto function = module.lookupSymbol<LLVM::LLVMFuncOp>(name))
     return function;
   FunctionWriter writer = FunctionWriter::begin(module, name, getTileType(module.getContext()).getParams());
-  TileWriter(writer, kind, chooseTile(cpu, kind.computed).lanes).write();
+  TileWriter(writer, cpu, kind, chooseTile(cpu, kind.computed).lanes).write();
   return writer.finish();
 }

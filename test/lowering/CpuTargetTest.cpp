@@ -24,6 +24,23 @@ TEST(CpuTarget, LevelsOfX86) {
   EXPECT_TRUE(zen->hasBf16Dot && zen->hasVnni);
 }
 
+TEST(CpuTarget, DotInstructions) {
+  auto context = test::makeContext();
+  OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(context.get()));
+  auto describe = [&](StringRef name) { return *describeCpu(*module, name); };
+  // AVX-VNNI has vpdpbusd on vectors of 256 bits, without AVX-512.
+  CpuTarget lake = describe("alderlake");
+  EXPECT_TRUE(lake.hasVnni && !lake.hasAvx512 && !lake.hasBf16Dot);
+  EXPECT_EQ(lake.vectorBits, 256u);
+  CpuTarget cascade = describe("cascadelake"), cooper = describe("cooperlake");
+  EXPECT_TRUE(cascade.hasVnni && !cascade.hasBf16Dot);
+  EXPECT_TRUE(cooper.hasVnni && cooper.hasBf16Dot);
+  for (StringRef name : {"x86-64", "x86-64-v3", "x86-64-v4", "skylake-avx512", "haswell"}) {
+    CpuTarget target = describe(name);
+    EXPECT_TRUE(!target.hasVnni && !target.hasBf16Dot && target.hasWordDot) << name.str();
+  }
+}
+
 TEST(CpuTarget, UnknownNameIsRefused) {
   auto context = test::makeContext();
   OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(context.get()));

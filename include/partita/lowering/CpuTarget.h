@@ -29,7 +29,8 @@ struct CpuTarget {
   bool hasFma = false;            ///< Fused multiply-add of f32 and f64 vectors.
   bool hasAvx512 = false;         ///< AVX-512 F, BW, DQ and VL: masked loads and stores of all element types.
   bool hasBf16Dot = false;        ///< vdpbf16ps on 512-bit vectors.
-  bool hasVnni = false;           ///< vpdpbusd on 512-bit vectors.
+  bool hasVnni = false;           ///< vpdpbusd and vpdpwssd on the widest vectors.
+  bool hasWordDot = false;        ///< vpmaddwd, on vectors of any width.
   int64_t level1Bytes = 32 << 10; ///< Data cache of one core. LLVM knows no sizes: values that common cores have.
   int64_t level2Bytes = 1 << 20;  ///< Of one core.
   int64_t level3Bytes = 16 << 20; ///< Shared.

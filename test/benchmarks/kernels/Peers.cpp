@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The libraries that products and row kernels are compared with, behind one line of text each:
-//   openblas M K N | onednn BATCH M K N | onednn-packed BATCH M K N | memcpy BYTES, then REPEATS -> median seconds
+//   openblas M K N | onednn BATCH M K N | memcpy BYTES, then REPEATS -> median seconds
+// onednn-packed: weights in oneDNN's own layout; onednn-bf16, onednn-u8s8: of these elements, into bf16 and s32.
 // Threads and instruction set come from the environment (OPENBLAS_CORETYPE, ONEDNN_MAX_CPU_ISA, OMP_NUM_THREADS).
 #include <algorithm>
 #include <cblas.h>
@@ -51,16 +52,28 @@ static matmul::primitive_desc describe(const engine &cpu, memory::desc a, memory
 #endif
 }
 
-static double onednn(memory::dim batch, memory::dim m, memory::dim k, memory::dim n, bool packed, int repeats) {
+static double onednn(memory::dim batch, memory::dim m, memory::dim k, memory::dim n, const std::string &what,
+                     int repeats) {
   engine cpu(engine::kind::cpu, 0);
   stream queue(cpu);
-  auto f32 = memory::data_type::f32;
-  memory::desc a({batch, m, k}, f32, Tag::abc), b({batch, k, n}, f32, Tag::abc), c({batch, m, n}, f32, Tag::abc);
-  memory::desc any({batch, k, n}, f32, Tag::any);
+  using Element = memory::data_type;
+  bool packed = what.find("-packed") != std::string::npos, isInteger = what.find("-u8s8") != std::string::npos;
+  Element f32 = Element::f32, real = what.find("-bf16") != std::string::npos ? Element::bf16 : f32;
+  Element leftElement = isInteger ? Element::u8 : real, rightElement = isInteger ? Element::s8 : real;
+  memory::desc a({batch, m, k}, leftElement, Tag::abc), b({batch, k, n}, rightElement, Tag::abc),
+      c({batch, m, n}, isInteger ? Element::s32 : real, Tag::abc);
+  memory::desc any({batch, k, n}, rightElement, Tag::any);
   matmul::primitive_desc description = describe(cpu, a, packed ? any : b, c);
   std::vector<float> left = numbers(size_t(batch * m * k)), right = numbers(size_t(batch * k * n));
-  memory source(a, cpu, left.data()), plain(b, cpu, right.data()), target(c, cpu);
-  memory weights(description.weights_desc(), cpu);
+  if (isInteger)
+    for (std::vector<float> *values : {&left, &right})
+      for (float &value : *values)
+        value = value * 100 + (values == &left ? 50 : 0);
+  memory wideSource({{batch, m, k}, f32, Tag::abc}, cpu, left.data());
+  memory wideWeights({{batch, k, n}, f32, Tag::abc}, cpu, right.data());
+  memory source(a, cpu), target(c, cpu), plain(b, cpu), weights(description.weights_desc(), cpu);
+  reorder(wideSource, source).execute(queue, wideSource, source);
+  reorder(wideWeights, plain).execute(queue, wideWeights, plain);
   reorder(plain, weights).execute(queue, plain, weights);
   queue.wait();
   matmul product(description);
@@ -92,8 +105,8 @@ int main() {
     else if (what == "memcpy")
       seconds = copy(sizes[0], repeats);
     else
-      seconds = onednn(memory::dim(sizes[0]), memory::dim(sizes[1]), memory::dim(sizes[2]), memory::dim(sizes[3]),
-                       what == "onednn-packed", repeats);
+      seconds = onednn(memory::dim(sizes[0]), memory::dim(sizes[1]), memory::dim(sizes[2]), memory::dim(sizes[3]), what,
+                       repeats);
     std::cout << seconds << std::endl;
   }
 }

@@ -31,11 +31,12 @@ def kernel_model(case, write):
 def product(case, rounds):
     ours = sides.Kernels(kernel_model(case, models.product), "product", cpu=sides.CPU[case.isa])
     sizes = f"{case.m} {case.k} {case.n}"
-    name = case.peer + ("-packed" if case.weight else "")
+    name = case.peer + ("" if case.elements == "f32" else f"-{case.elements}") + ("-packed" if case.weight else "")
     peer = sides.Library(f"{name} {sizes}" if case.peer == "openblas" else f"{name} {case.batch} {sizes}", case.isa)
     a, b, ratio = interleave(ours, peer, rounds)
     rate = 2e-9 * case.batch * case.m * case.k * case.n
-    return f"{rate / a:.1f} GFLOP/s", f"{case.peer} {rate / b:.1f} GFLOP/s", 1 / ratio, 1 / ratio >= case.target
+    unit = "Gop/s" if case.elements == "u8s8" else "GFLOP/s"
+    return f"{rate / a:.1f} {unit}", f"{case.peer} {rate / b:.1f} {unit}", 1 / ratio, 1 / ratio >= case.target
 
 
 def rows(case, rounds):

@@ -13,13 +13,14 @@ class Product:
     section: str
     name: str
     peer: str  # openblas or onednn
-    isa: str  # avx512 or v3
+    isa: str  # avx512, v3 or native
     target: float
     m: int
     k: int
     n: int
     batch: int = 1
     weight: bool = False
+    elements: str = "f32"  # bf16 (into bf16) or u8s8 (into i32).
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Limit:
     target: float
 
 
-SECTIONS = ["sgemm", "shapes", "rows", "families", "transformers", "convolutions", "recurrent", "compile", "start", "ranks"]
+SECTIONS = ["sgemm", "shapes", "dots", "rows", "families", "transformers", "convolutions", "recurrent", "compile", "start", "ranks"]
 
 GPT = ("gpt", "--seq", "128")
 BERT = ("bert", "--seq", "128")
@@ -89,6 +90,11 @@ for name, m, k, n in (("GPT-2 qkv", 128, 768, 2304), ("GPT-2 projection", 128, 7
     CASES.append(Product("shapes", f"{name} {m}x{k}x{n}", "onednn", "avx512", 0.9, m, k, n, weight=True))
 for name, batch, m, k, n in (("scores", 12, 128, 64, 128), ("weighted values", 12, 128, 128, 64)):
     CASES.append(Product("shapes", f"{name} {batch}x{m}x{k}x{n}", "onednn", "avx512", 0.9, m, k, n, batch))
+
+for elements in ("bf16", "u8s8"):
+    CASES.append(Product("dots", f"{elements} 1024", "onednn", "native", 0.8, 1024, 1024, 1024, elements=elements))
+    CASES.append(Product("dots", f"{elements} BERT ffn up 128x768x3072", "onednn", "native", 0.8, 128, 768, 3072,
+                         weight=True, elements=elements))
 
 for op in ("softmax", "layer_norm", "gelu", "residual"):
     CASES.append(Rows("rows", f"{op} 4096x1024", op, (4096, 1024)))

@@ -5,19 +5,27 @@ from onnx import TensorProto, helper, load, numpy_helper, save, shape_inference
 
 
 def write(path, nodes, inputs, outputs, constants):
+    """Inputs and outputs: name, shape and, unless it is f32, element type. Constants: name and array or tensor."""
     def info(items):
-        return [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in items]
-    graph = helper.make_graph(nodes, "case", info(inputs), info(outputs),
-                              [numpy_helper.from_array(value, name) for name, value in constants])
+        return [helper.make_tensor_value_info(name, (kind or [TensorProto.FLOAT])[0], shape) for name, shape, *kind in items]
+    tensors = [numpy_helper.from_array(value, name) if isinstance(value, np.ndarray) else value for name, value in constants]
+    graph = helper.make_graph(nodes, "case", info(inputs), info(outputs), tensors)
     save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9), path)
 
 
 def product(case, path):
     lead = [case.batch] if case.batch > 1 else []
     a, b, y = lead + [case.m, case.k], lead + [case.k, case.n], lead + [case.m, case.n]
-    weight = np.random.default_rng(1).standard_normal(b, np.float32)
-    write(path, [helper.make_node("MatMul", ["a", "b"], ["y"])], [("a", a)] if case.weight else [("a", a), ("b", b)],
-          [("y", y)], [("b", weight)] if case.weight else [])
+    weight, op = np.random.default_rng(1).standard_normal(b, np.float32), "MatMul"
+    left = right = result = TensorProto.FLOAT
+    if case.elements == "bf16":
+        left = right = result = TensorProto.BFLOAT16
+        weight = helper.make_tensor("b", TensorProto.BFLOAT16, b, (weight.view(np.uint32) >> 16).astype(np.uint16).tobytes(), raw=True)
+    elif case.elements == "u8s8":
+        left, right, result, op = TensorProto.UINT8, TensorProto.INT8, TensorProto.INT32, "MatMulInteger"
+        weight = (weight * 40).clip(-127, 127).astype(np.int8)
+    write(path, [helper.make_node(op, ["a", "b"], ["y"])], [("a", a, left)] + ([] if case.weight else [("b", b, right)]),
+          [("y", y, result)], [("b", weight)] if case.weight else [])
 
 
 # How often a row is read and written; nodes; constants by name with the axes that they have.
