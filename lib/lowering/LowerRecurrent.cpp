@@ -212,8 +212,10 @@ Value CellWriter::takePanels(Value tensor, unsigned dim, OpFoldResult first, int
 }
 
 int64_t CellWriter::countPanelsAtOnce(int64_t panels) {
+  if (typeOf(packed).getNumDynamicDims() > 0 || typeOf(initial).isDynamicDim(2) || typeOf(packed).getNumElements() == 0)
+    return panels;
   int64_t work = typeOf(packed).getNumElements() / typeOf(packed).getDimSize(1) * typeOf(initial).getDimSize(2);
-  if (typeOf(packed).getNumDynamicDims() > 0 || typeOf(initial).isDynamicDim(2) || work == 0)
+  if (work == 0)
     return panels;
   int64_t count = std::min(panels, std::max<int64_t>(1, kPartWork / work));
   while (panels % count != 0)

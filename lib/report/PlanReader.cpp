@@ -29,8 +29,12 @@ public:
     readDecisions(root.field("decisions"));
     readResults(root.field("results"));
     JsonReader record = root.optionalField("record");
-    if (record.exists() && record.get())
+    if (record.exists() && record.get()) {
+      record.allowUnknownFields();
+      if (record.isObject() && record.optionalField("schema").exists())
+        record.checkSchema("partita.plan", 1);
       recordEntries = dyn_cast<DictionaryAttr>(toAttribute(*record.get()));
+    }
     if (llvm::Error error = document.finish())
       return module.emitError() << takeError(std::move(error)).strWithNotes();
     return apply();

@@ -109,6 +109,9 @@ TEST(Zoo, RefusesWrongNamesAndSizes) {
                             {"experts", "8"}})
     EXPECT_EQ(writeText({"gpt", {{key, value}}, {}}).find("E-ZOO-SIZE"), 0u) << key << "=" << value;
   EXPECT_EQ(writeText({"resnet", {{"layers", "51"}}, {}}).find("E-ZOO-SIZE"), 0u);
+  // Each would be written out.
+  EXPECT_EQ(writeText({"gpt", {{"layers", "2147483647"}}, {}}).find("E-ZOO-SIZE"), 0u);
+  EXPECT_EQ(writeText({"dlrm", {{"tables", "4097"}}, {}}).find("E-ZOO-SIZE"), 0u);
   EXPECT_EQ(writeText({"llama", {{"kv-heads", "5"}}, {}}).find("E-ZOO-SIZE"), 0u);
   EXPECT_EQ(writeText({"mixtral", {{"top-k", "9"}}, {}}).find("E-ZOO-SIZE"), 0u);
   EXPECT_EQ(writeText({"mixtral", {{"dispatch", "capacity"}, {"seq", "s"}}, {}}).find("E-ZOO-SIZE"), 0u);

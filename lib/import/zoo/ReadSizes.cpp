@@ -12,7 +12,7 @@ using namespace partita::import;
 llvm::Error partita::import::readMlp(SizeReader &reader, ModelWriter *writer) {
   MlpSizes sizes;
   reader.read("batch", sizes.batch);
-  reader.read("layers", sizes.layers);
+  reader.readCount("layers", sizes.layers);
   reader.read("hidden", sizes.hidden);
   reader.read("input", sizes.input);
   reader.read("output", sizes.output);
@@ -27,7 +27,7 @@ llvm::Error partita::import::readGpt(SizeReader &reader, ModelWriter *writer) {
   GptSizes sizes;
   reader.read("batch", sizes.batch);
   reader.read("seq", sizes.seq);
-  reader.read("layers", sizes.layers);
+  reader.readCount("layers", sizes.layers);
   reader.read("hidden", sizes.hidden);
   reader.read("heads", sizes.heads);
   sizes.ffn = 4 * sizes.hidden;
@@ -48,7 +48,7 @@ llvm::Error partita::import::readGpt(SizeReader &reader, ModelWriter *writer) {
 
 static void readExperts(SizeReader &reader, LlamaSizes &sizes) {
   ExpertSizes &experts = sizes.experts;
-  reader.read("experts", experts.experts);
+  reader.readCount("experts", experts.experts);
   reader.read("top-k", experts.topK);
   reader.read("dispatch", experts.dispatch, {"dense", "capacity", "exchange"});
   reader.read("capacity", experts.capacity);
@@ -64,7 +64,7 @@ llvm::Error partita::import::readLlama(SizeReader &reader, ModelWriter *writer) 
   LlamaSizes sizes;
   reader.read("batch", sizes.batch);
   reader.read("seq", sizes.seq);
-  reader.read("layers", sizes.layers);
+  reader.readCount("layers", sizes.layers);
   reader.read("hidden", sizes.hidden);
   reader.read("heads", sizes.heads);
   reader.read("kv-heads", sizes.kvHeads);
@@ -93,7 +93,7 @@ llvm::Error partita::import::readLlama(SizeReader &reader, ModelWriter *writer) 
 llvm::Error partita::import::readResnet(SizeReader &reader, ModelWriter *writer) {
   ResnetSizes sizes;
   reader.read("batch", sizes.batch);
-  reader.read("layers", sizes.layers);
+  reader.readCount("layers", sizes.layers);
   reader.read("width", sizes.width);
   reader.read("image", sizes.image);
   reader.read("classes", sizes.classes);
@@ -108,7 +108,7 @@ llvm::Error partita::import::readBert(SizeReader &reader, ModelWriter *writer) {
   BertSizes sizes;
   reader.read("batch", sizes.batch);
   reader.read("seq", sizes.seq);
-  reader.read("layers", sizes.layers);
+  reader.readCount("layers", sizes.layers);
   reader.read("hidden", sizes.hidden);
   reader.read("heads", sizes.heads);
   sizes.ffn = 4 * sizes.hidden;
@@ -131,7 +131,7 @@ llvm::Error partita::import::readBert(SizeReader &reader, ModelWriter *writer) {
 llvm::Error partita::import::readVit(SizeReader &reader, ModelWriter *writer) {
   VitSizes sizes;
   reader.read("batch", sizes.batch);
-  reader.read("layers", sizes.layers);
+  reader.readCount("layers", sizes.layers);
   reader.read("hidden", sizes.hidden);
   reader.read("heads", sizes.heads);
   sizes.ffn = 4 * sizes.hidden;
@@ -150,7 +150,7 @@ llvm::Error partita::import::readVit(SizeReader &reader, ModelWriter *writer) {
 }
 
 static void readTower(SizeReader &reader, const std::string &prefix, ClipTower &tower) {
-  reader.read(prefix + "layers", tower.layers);
+  reader.readCount(prefix + "layers", tower.layers);
   reader.read(prefix + "hidden", tower.hidden);
   reader.read(prefix + "heads", tower.heads);
   tower.ffn = 4 * tower.hidden;
@@ -195,7 +195,7 @@ llvm::Error partita::import::readMobilenet(SizeReader &reader, ModelWriter *writ
 llvm::Error partita::import::readUnet(SizeReader &reader, ModelWriter *writer) {
   UnetSizes sizes;
   reader.read("batch", sizes.batch);
-  reader.read("layers", sizes.layers);
+  reader.readCount("layers", sizes.layers);
   reader.read("width", sizes.width);
   reader.read("image", sizes.image);
   reader.read("channels", sizes.channels);
@@ -217,7 +217,7 @@ llvm::Error partita::import::readDlrm(SizeReader &reader, ModelWriter *writer) {
   reader.read("hidden", sizes.hidden);
   reader.read("ffn", sizes.ffn);
   reader.read("input", sizes.inputs);
-  reader.read("tables", sizes.tables);
+  reader.readCount("tables", sizes.tables);
   reader.read("rows", sizes.rows);
   reader.require(sizes.ffn % 8 == 0, "--ffn must be a multiple of 8");
   reader.require(sizes.tables <= 1000, "--tables is at most 1000");
@@ -231,7 +231,7 @@ llvm::Error partita::import::readLstm(SizeReader &reader, ModelWriter *writer) {
   LstmSizes sizes;
   reader.read("batch", sizes.batch);
   reader.read("seq", sizes.seq);
-  reader.read("layers", sizes.layers);
+  reader.readCount("layers", sizes.layers);
   reader.read("hidden", sizes.hidden);
   reader.read("vocab", sizes.vocab);
   llvm::Error error = reader.finish();

@@ -37,6 +37,11 @@ void SizeReader::read(const std::string &name, int64_t &size) {
     require(parseSize(*text, size), "--" + name + " is '" + *text + "', not a number from 1 to 2147483647");
 }
 
+void SizeReader::readCount(const std::string &name, int64_t &size) {
+  read(name, size);
+  require(size <= mostCounted, "--" + name + " is " + llvm::Twine(size) + ", more than " + llvm::Twine(mostCounted));
+}
+
 void SizeReader::read(const std::string &name, ZooDim &dim) {
   std::optional<std::string> text = take(name, dim.isSymbolic() ? dim.name : std::to_string(dim.size));
   if (!text)

@@ -34,6 +34,9 @@ public:
   /// Each read leaves `size` as it is where the name was not given. A size is 1 to 2^31 - 1, so that products of two
   /// sizes never overflow.
   void read(const std::string &name, int64_t &size);
+  /// As read, of what is written once for each: at most `mostCounted`.
+  void readCount(const std::string &name, int64_t &size);
+  static constexpr int64_t mostCounted = 4096;
   /// A number, or an identifier that names a symbolic dim.
   void read(const std::string &name, ZooDim &dim);
   /// A number from 0 to 1, such as an epsilon.
