@@ -338,6 +338,7 @@ def Graph_RotaryOp : Graph_Composite<"rotary"> {
 include "partita/dialects/graph/Pooling.td"
 include "partita/dialects/graph/Recurrent.td"
 include "partita/dialects/graph/Experts.td"
+include "partita/dialects/graph/Random.td"
 include "partita/dialects/graph/Custom.td"
 
 #endif

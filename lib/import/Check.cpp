@@ -7,6 +7,7 @@
 #include "CheckLog.h"
 #include "ImportSession.h"
 #include "InputTypes.h"
+#include "Rebatch.h"
 #include "partita/dialects/graph/Graph.h"
 #include "partita/support/Error.h"
 
@@ -55,6 +56,7 @@ static void importAll(const ModelFile &file, ModuleOp module, const ImportOption
   std::vector<DictionaryAttr> arguments = session.getParameters().finish();
   function.setFunctionType(builder.getFunctionType(body->getArgumentTypes(), ValueRange(ends).getTypes()));
   function.setAllArgAttrs(llvm::ArrayRef<DictionaryAttr>(arguments));
+  rebatch(session, function);
   check.problems = std::move(log.problems);
   check.nodes = std::move(log.nodes);
   check.assumedDims = std::move(log.assumedDims);

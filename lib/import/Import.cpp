@@ -5,6 +5,7 @@
 
 #include "Body.h"
 #include "InputTypes.h"
+#include "Rebatch.h"
 #include "partita/import/Passes.h"
 #include "partita/support/Error.h"
 #include "recognize/Views.h"
@@ -54,7 +55,8 @@ LogicalResult importGraph(const ModelFile &file, ModuleOp module, const ImportOp
   if (session.hasProblems() || llvm::is_contained(outputs, Value()))
     return failure();
   finishFunction(session, function, graph, outputs);
-  return verify(module);
+  rebatch(session, function);
+  return session.hasProblems() ? failure() : verify(module);
 }
 
 } // namespace

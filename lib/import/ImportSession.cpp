@@ -4,6 +4,7 @@
 #include "ImportSession.h"
 
 #include "CheckLog.h"
+#include "PackedIntegers.h"
 #include "SizeMath.h"
 #include "WireScan.h"
 #include "partita/dialects/graph/Graph.h"
@@ -219,7 +220,7 @@ Value ImportSession::makeKnown(const Known &known, llvm::StringRef name, Locatio
 }
 
 /// Two 4-bit integers to a byte, the first in the low half, become a byte each.
-static std::string unpackNibbles(const std::string &packed, RankedTensorType type) {
+static std::string unpackBytes(const std::string &packed, RankedTensorType type) {
   bool isSigned = type.getElementType().isSignedInteger();
   std::string bytes;
   for (int64_t i = 0; i < type.getNumElements(); ++i) {
@@ -232,7 +233,7 @@ static std::string unpackNibbles(const std::string &packed, RankedTensorType typ
 Value ImportSession::makeInline(const Payload &payload, RankedTensorType type, llvm::StringRef name,
                                 Location location) {
   bool isPacked = type.getElementType().isInteger() && type.getElementTypeBitWidth() == 4;
-  auto bytes = std::make_shared<std::string>(isPacked ? unpackNibbles(payload.inlineBytes, type) : payload.inlineBytes);
+  auto bytes = std::make_shared<std::string>(isPacked ? unpackBytes(payload.inlineBytes, type) : payload.inlineBytes);
   interpreter::Tensor tensor(type.getElementType(), type.getShape(), reinterpret_cast<const uint8_t *>(bytes->data()),
                              bytes);
   DenseElementsAttr value = tensor.toElements(type);
@@ -243,6 +244,19 @@ Value ImportSession::makeInline(const Payload &payload, RankedTensorType type, l
     return Value();
   }
   return makeConstant(location, value, name);
+}
+
+Value ImportSession::makeParameter(const onnx::Tensor &tensor, const Payload &payload, RankedTensorType type,
+                                   llvm::StringRef name, llvm::StringRef role, Location location) {
+  llvm::SmallString<128> path(payload.path);
+  // The module may be used from another folder. Where this one has no path any more, the name stays as it was given.
+  if (!path.empty() && llvm::sys::fs::make_absolute(path))
+    path = payload.path;
+  Builder &attributes = builder;
+  auto source = SourceAttr::get(getContext(), path.str(), static_cast<int64_t>(payload.offset),
+                                static_cast<int64_t>(payload.bytes), attributes.getDenseI64ArrayAttr(type.getShape()),
+                                attributes.getDenseI64ArrayAttr(SmallVector<int64_t>(type.getRank(), 0)));
+  return parameters.addParameter(nameArgument(tensor, name), role, type.getElementType(), source, location);
 }
 
 Value ImportSession::makeTensor(const ImportedValue &value, llvm::StringRef name, Location location) {
@@ -264,24 +278,13 @@ Value ImportSession::makeTensor(const ImportedValue &value, llvm::StringRef name
   if (payload->place == Payload::Inline && (!isWeight || !hasPlace))
     return makeInline(*payload, type, name, location);
   if (isa<IntegerType>(element) && element.getIntOrFloatBitWidth() == 4) {
-    report(location, "E-IMPORT-OP",
-           "tensor '" + name + "' has " + llvm::Twine(2 * payload->bytes) +
-               " 4-bit integers, two to a byte; packed tensors are read up to " + llvm::Twine(inlineByteLimit) +
-               " bytes");
-    return Value();
+    Type byte = IntegerType::get(getContext(), 8, IntegerType::Unsigned);
+    auto packed = RankedTensorType::get({static_cast<int64_t>(payload->bytes)}, byte);
+    return unpackNibbles(*this, makeParameter(tensor, *payload, packed, name, kRoleConstant, location), type, name);
   }
   if (payload->bytes == 0)
     return makeConstant(location, DenseElementsAttr::get(type, ArrayRef<Attribute>()), name);
-  llvm::SmallString<128> path(payload->path);
-  // The module may be used from another folder. Where this one has no path any more, the name stays as it was given.
-  if (!path.empty() && llvm::sys::fs::make_absolute(path))
-    path = payload->path;
-  Builder &attributes = builder;
-  auto source = SourceAttr::get(getContext(), path.str(), static_cast<int64_t>(payload->offset),
-                                static_cast<int64_t>(payload->bytes), attributes.getDenseI64ArrayAttr(type.getShape()),
-                                attributes.getDenseI64ArrayAttr(SmallVector<int64_t>(type.getRank(), 0)));
-  return parameters.addParameter(nameArgument(tensor, name), isWeight ? kRoleParameter : kRoleConstant, element, source,
-                                 location);
+  return makeParameter(tensor, *payload, type, name, isWeight ? kRoleParameter : kRoleConstant, location);
 }
 
 Value ImportSession::materialize(ImportedValue &value, llvm::StringRef name, Location location) {

@@ -36,6 +36,12 @@ struct BodyState {
   const ModelFile *file = nullptr;
 };
 
+/// Dims of inputs that are a number in the file, and shall be another one: the batch.
+struct FixedBatch {
+  std::map<std::string, int64_t> dims;
+  int64_t from = 1, to = 1;
+};
+
 class ImportSession {
 public:
   /// `body`: the empty entry block of the function to fill.
@@ -56,6 +62,7 @@ public:
   void setLog(CheckLog *checkLog) { log = checkLog; }
   CheckLog *getLog() { return log; }
   DeclaredTypes &getDeclaredTypes() { return declaredTypes; }
+  std::optional<FixedBatch> &getFixedBatch() { return fixedBatch; }
   /// Whether names are those of the model's own graph, of which types are stated.
   bool isOutermost() const { return scopes.size() == 1; }
 
@@ -135,6 +142,9 @@ private:
   void report(mlir::Location location, PartitaError error);
   mlir::Value makeKnown(const Known &known, llvm::StringRef name, mlir::Location location);
   mlir::Value makeTensor(const ImportedValue &value, llvm::StringRef name, mlir::Location location);
+  /// An argument of the function that holds the tensor's bytes as `type`.
+  mlir::Value makeParameter(const onnx::Tensor &tensor, const Payload &payload, mlir::RankedTensorType type,
+                            llvm::StringRef name, llvm::StringRef role, mlir::Location location);
   mlir::Value makeInline(const Payload &payload, mlir::RankedTensorType type, llvm::StringRef name,
                          mlir::Location location);
 
@@ -162,6 +172,7 @@ private:
   uint64_t nestedNodes = 0;
   unsigned problems = 0;
   DeclaredTypes declaredTypes;
+  std::optional<FixedBatch> fixedBatch;
   const ImportOptions *options = nullptr;
   std::map<std::string, std::unique_ptr<ModelFile>> bodyFiles;
   bool inBody = false;

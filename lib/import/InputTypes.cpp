@@ -61,9 +61,10 @@ private:
 
   ImportSession &session;
   const ImportOptions &options;
-  /// Whether the binding is one of a batch that the file has as a number in front of every input: right where it is
-  /// that number, else reported.
-  bool isFixedBatch(const DimBinding &binding);
+  /// Takes a binding of what is a number in the file: of a dim by its place, or of the batch that every input begins
+  /// with. False where it is none; reported where it cannot be.
+  bool bindFixed(const DimBinding &binding);
+  void changeBatch(const std::string &place, int64_t from, const DimBinding &binding);
 
   std::map<std::string, std::string> keyOfPlace;
   std::map<std::string, int64_t> fixed; // places with a number in the file
@@ -84,19 +85,53 @@ void DimTable::addInput(const onnx::ValueInfo &input) {
   }
 }
 
-bool DimTable::isFixedBatch(const DimBinding &binding) {
-  std::set<int64_t> leading;
+void DimTable::changeBatch(const std::string &place, int64_t from, const DimBinding &binding) {
+  std::optional<FixedBatch> &batch = session.getFixedBatch();
+  if (binding.minimum == from && binding.maximum == from)
+    return;
+  size_t bracket = place.rfind('[');
+  FixedBatch asked{{{place.substr(0, bracket), std::stoll(place.substr(bracket + 1))}}, from, binding.minimum};
+  Location location = session.getLocation("");
+  if (binding.minimum != binding.maximum || binding.minimum == 0)
+    session.report(location, "E-DIM-NAME",
+                   "'" + place + "' is " + llvm::Twine(from) +
+                       " in the file: it can become another number, but not a range");
+  else if (batch && (batch->from != asked.from || batch->to != asked.to))
+    session.report(location, "E-DIM-NAME",
+                   "'" + place + "' is " + llvm::Twine(from) +
+                       " in the file; only dims of one batch can be changed, all " + llvm::Twine(batch->from) + " to " +
+                       llvm::Twine(batch->to));
+  else if (batch && batch->dims.insert(*asked.dims.begin()).first->second != asked.dims.begin()->second)
+    session.report(location, "E-DIM-NAME", "input '" + asked.dims.begin()->first + "' has only one dim of the batch");
+  else if (!batch)
+    batch = asked;
+}
+
+bool DimTable::bindFixed(const DimBinding &binding) {
+  if (auto number = fixed.find(binding.target); number != fixed.end()) {
+    changeBatch(number->first, number->second, binding);
+    return true;
+  }
+  std::map<std::string, int64_t> leading;
+  std::set<int64_t> extents;
   for (const auto &[place, extent] : fixed)
-    if (llvm::StringRef(place).ends_with("[0]"))
-      leading.insert(extent);
-  if (binding.target != "batch" || leading.size() != 1)
+    if (llvm::StringRef(place).ends_with("[0]")) {
+      leading[place] = extent;
+      extents.insert(extent);
+    }
+  if (binding.target != "batch" || leading.empty())
     return false;
-  int64_t batch = *leading.begin();
-  if (binding.minimum != batch || binding.maximum != batch)
+  if (extents.size() > 1) {
+    std::vector<std::string> places;
+    for (const auto &[place, extent] : leading)
+      places.push_back(place + " = " + std::to_string(extent));
     session.report(session.getLocation(""), "E-DIM-NAME",
-                   "the batch is the number " + llvm::Twine(batch) +
-                       " in the file, which its operators may repeat: only --batch " + llvm::Twine(batch) +
-                       " fits; another one needs a file that was exported with a symbolic batch");
+                   "the inputs begin with different numbers (" + llvm::join(places, ", ") +
+                       "): say which are the batch with --dim INPUT[0]=" + llvm::Twine(binding.minimum));
+    return true;
+  }
+  for (const auto &[place, extent] : leading)
+    changeBatch(place, extent, binding);
   return true;
 }
 
@@ -105,16 +140,7 @@ void DimTable::bind() {
   for (const DimBinding &binding : options.dims) {
     auto found = keyOfPlace.find(binding.target);
     std::string target = found != keyOfPlace.end() ? found->second : binding.target;
-    auto number = fixed.find(binding.target);
-    if (number != fixed.end() && binding.minimum == number->second && binding.maximum == number->second)
-      continue;
-    if (number != fixed.end()) {
-      session.report(location, "E-DIM-NAME",
-                     "'" + binding.target + "' is " + llvm::Twine(number->second) +
-                         " in the file and cannot be bound to another extent");
-      continue;
-    }
-    if (!keys.count(target) && isFixedBatch(binding))
+    if (!keys.count(target) && bindFixed(binding))
       continue;
     if (!keys.count(target)) {
       std::string known = keys.empty() ? "none" : llvm::join(keys, ", ");

@@ -14,6 +14,7 @@ static OpTable makeOpTable() {
   addControlFlowOps(table);
   addConvolutionOps(table);
   addDataSizeOps(table);
+  addDeformableConvolutionOps(table);
   addEinsumOps(table);
   addElementwiseOps(table);
   addFusedAttentionOps(table);
@@ -32,6 +33,7 @@ static OpTable makeOpTable() {
   addPickingOps(table);
   addPoolingOps(table);
   addQuantizationOps(table);
+  addRandomOps(table);
   addRecurrentOps(table);
   addReductionOps(table);
   addReshapeOps(table);

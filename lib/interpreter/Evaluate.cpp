@@ -88,6 +88,7 @@ static Outcome dispatch(Operation *op, const Call &call) {
   return llvm::TypeSwitch<Operation *, Outcome>(op)
       .Case([&](graph::ConstantOp typed) { return evaluateConstant(typed, call); })
       .Case([&](graph::IotaOp typed) { return evaluateIota(typed, call); })
+      .Case([&](graph::RandomBitsOp typed) { return evaluateRandomBits(typed, call); })
       .Case([&](graph::ContractionOp typed) { return evaluateContraction(typed, call); })
       .Case([&](graph::ConvolutionOp typed) { return evaluateConvolution(typed, call); })
       .Case([&](graph::ElementwiseOp typed) { return evaluateElementwise(typed, call); })

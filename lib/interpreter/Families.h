@@ -40,6 +40,8 @@ mlir::LogicalResult failShape(mlir::Operation *op, const llvm::Twine &what);
 // Sources.cpp
 Outcome evaluateConstant(graph::ConstantOp op, const Call &call);
 Outcome evaluateIota(graph::IotaOp op, const Call &call);
+// Random.cpp
+Outcome evaluateRandomBits(graph::RandomBitsOp op, const Call &call);
 // Contraction.cpp
 Outcome evaluateContraction(graph::ContractionOp op, const Call &call);
 // Convolution.cpp

@@ -112,6 +112,7 @@ Value lowering::lowerOp(TensorBuilder &tensors, Operation *op, ValueRange operan
   return TypeSwitch<Operation *, Value>(op)
       .Case([&](graph::ConstantOp op) { return lowerConstant(tensors, op); })
       .Case([&](graph::IotaOp op) { return lowerIota(tensors, op); })
+      .Case([&](graph::RandomBitsOp op) { return lowerRandomBits(tensors, op); })
       .Case([&](graph::ElementwiseOp op) { return lowerElementwise(tensors, op, operands); })
       .Case([&](graph::CastOp op) { return lowerCast(tensors, op, operands); })
       .Case([&](graph::BroadcastOp op) { return lowerBroadcast(tensors, op, operands); })

@@ -17,6 +17,7 @@ mlir::Value lowerOp(TensorBuilder &tensors, mlir::Operation *op, mlir::ValueRang
 
 mlir::Value lowerConstant(TensorBuilder &tensors, graph::ConstantOp op);
 mlir::Value lowerIota(TensorBuilder &tensors, graph::IotaOp op);
+mlir::Value lowerRandomBits(TensorBuilder &tensors, graph::RandomBitsOp op);
 mlir::Value lowerElementwise(TensorBuilder &tensors, graph::ElementwiseOp op, mlir::ValueRange operands);
 mlir::Value lowerCast(TensorBuilder &tensors, graph::CastOp op, mlir::ValueRange operands);
 

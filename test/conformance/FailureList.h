@@ -16,7 +16,7 @@ inline constexpr std::pair<llvm::StringLiteral, llvm::StringLiteral> kClasses[] 
     {"type", "values outside tensors of numbers: sequence, optional, map, text"},
     {"data-size", "the size of a result depends on data"},
     {"training", "the preview training domain"},
-    {"random", "the expected numbers come from another random generator"},
+    {"random", "the expected numbers come from another random generator; types and shapes are compared"},
     {"not-yet", "not supported yet"}};
 
 struct ExpectedFailure {

@@ -31,6 +31,15 @@ TEST_F(MovementTest, Sources) {
   EXPECT_EQ(run(R"(constant "c" dense<200> : tensor<2xui8>)", {}, "2xui8", {}), (Numbers{200, 200}));
 }
 
+// The first is a published answer for zeros (Random123, kat_vectors); the others are computed apart from this code.
+TEST_F(MovementTest, RandomBits) {
+  EXPECT_EQ(run(R"(random_bits "r" seed 0 stream 0)", {}, "2x2xui32", {}),
+            (Numbers{0x6627e8d5, 4175744164, 83534633, 3381718825}));
+  EXPECT_EQ(run(R"(random_bits "r" seed 2999170649027065890 stream 247824715720788526)", {}, "3x2xui32", {}),
+            (Numbers{3054125326, 827185995, 2227544483, 2120840544, 2139455712, 4004041153}));
+  EXPECT_EQ(run(R"(random_bits "r" seed -1 stream -1)", {}, "2xui32", {}), (Numbers{1027334919, 2469823688}));
+}
+
 TEST_F(MovementTest, BroadcastReshapeTranspose) {
   Tensor x = floats({2, 3}, {1, 2, 3, 4, 5, 6});
   EXPECT_EQ(run(R"(broadcast "b" (%a0) dims [0])", {"2xf32"}, "2x2xf32", {floats({2}, {1, 2})}), (Numbers{1, 1, 2, 2}));

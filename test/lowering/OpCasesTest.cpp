@@ -51,7 +51,8 @@ TEST_P(OpCasesOfWeights, EqualInterpreter) {
 std::vector<OpCase> listPositionCases() {
   std::vector<OpCase> cases;
   for (const OpCase &entry : listOpCases())
-    for (const char *op : {"gather", "scatter_along", "top_k", "cumulative", "experts", "counted", "custom"})
+    for (const char *op :
+         {"gather", "scatter_along", "top_k", "cumulative", "experts", "counted", "custom", "random_bits"})
       if (entry.body.rfind(op, 0) == 0 && entry.symbols.empty())
         cases.push_back(entry);
   return cases;

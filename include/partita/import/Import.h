@@ -31,7 +31,8 @@ namespace partita::import {
 
 /// The extent of a symbolic dim, or its bounds: `minimum` < `maximum` keeps the dim symbolic in the module.
 struct DimBinding {
-  /// The name of the dim in the file, or INPUT[axis].
+  /// The name of the dim in the file, or INPUT[axis]; `batch` is also the number that all inputs begin with. A number
+  /// in the file becomes another one where the model treats the dim's elements apart (see Rebatch.h).
   std::string target;
   int64_t minimum = 1, maximum = 1;
 };
@@ -63,7 +64,9 @@ struct ImportOptions {
 ///   E-IMPORT-SHAPE  shapes that do not fit, or that depend on data or on products of symbolic dims
 ///   E-DIM-UNBOUND   a symbolic dim of an input without a binding; names the flag to add
 ///   E-DIM-NAME      a binding that names no dim
-///   E-NEEDS-VALUE   an operator needs numbers (a shape, axes, a count) that are not known while importing; where they
+///   E-DIM-FIXED     a binding of a dim that is a number in the file, where an op does not treat the dim's elements
+///   apart E-NEEDS-VALUE   an operator needs numbers (a shape, axes, a count) that are not known while importing; where
+///   they
 ///                   come from inputs, names the --input-value to add
 ///   E-RULE-SHAPE, E-RULE-BODY, E-CUSTOM-BODY   see rules
 ///   E-INPUT-VALUE   a fixed input that the model does not have, or whose value has another type or is too large

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===- Experts.cpp - Mixtures of experts (com.microsoft) ------------------------===//
-#include "OpTable.h"
+#include "ops/FewBits.h"
 
 using namespace mlir;
 using namespace partita;
@@ -63,10 +63,58 @@ static Value takeHalf(NodeContext &node, Value weight, bool isInterleaved, int64
                        : node.cut(weight, 2, half * count.constant, count, 1, part);
 }
 
+/// A weight of a few bits with its scales behind it, one for each row or for each block of one: numbers about the
+/// middle of their range. As readWeight.
+static Value readQuantized(NodeContext &node, int index, int64_t bits, int64_t block, Type element) {
+  if (!node.hasInput(index))
+    return Value();
+  Value bytes = node.input(index), scale = node.input(index + 1);
+  if (!bytes || !scale)
+    return Value();
+  Sizes sizes = node.sizesOf(bytes), steps = node.sizesOf(scale);
+  std::optional<DimSize> count = multiplyChecked(sizes.back(), DimSize(8 / bits));
+  bool isBlocked = steps.size() == 3;
+  std::optional<DimSize> width = isBlocked ? multiplyChecked(steps.back(), DimSize(block)) : count;
+  if (sizes.size() != 3 || !node.elementOf(bytes).isInteger(8) || !count || !width || !(*width == *count) ||
+      !isa<FloatType>(node.elementOf(scale)) || (!isBlocked && steps.size() != 2)) {
+    node.failShape("input " + llvm::Twine(index) + " of shape " + toText(sizes) + " does not fit scales of shape " +
+                   toText(steps));
+    return Value();
+  }
+  Sizes parts = steps, column = steps, whole{DimSize(1), sizes[0], sizes[1], *count};
+  parts.push_back(isBlocked ? DimSize(block) : *count);
+  column.push_back(DimSize(1));
+  Value q = node.reshape(unpackBits(node, bytes, bits, *count), parts, "blocks");
+  Value middle = node.constant(static_cast<double>(1 << (bits - 1)), node.elementOf(scale));
+  Value weight = dequantize(node, q, middle, node.reshape(scale, column, "scales"));
+  return node.cast(node.reshape(weight, whole, "weight_" + std::to_string(index)), element);
+}
+
+/// MoE has weights and biases in turn; QMoE a weight, its scales, a bias.
+static std::optional<Weights> readInputs(NodeContext &node, Type element) {
+  if (node.getNode().op_type() == "MoE")
+    return Weights{readWeight(node, 2, 3, element), readWeight(node, 3, 2, element), readWeight(node, 6, 3, element),
+                   readWeight(node, 7, 2, element), readWeight(node, 4, 3, element), readWeight(node, 5, 2, element)};
+  int64_t bits = node.getInteger("expert_weight_bits", 4), block = node.getInteger("block_size", 0);
+  bool hasMore = false;
+  for (int index = 11; index < node.countInputs(); ++index)
+    hasMore |= node.hasInput(index);
+  if ((bits != 4 && bits != 8) || block < 0 || block > (1 << 20) || hasMore) {
+    node.failOp("weights of " + llvm::Twine(bits) + " bits in blocks of " + llvm::Twine(block) +
+                ", or with zero points, are not supported");
+    return std::nullopt;
+  }
+  auto weight = [&](int index) { return readQuantized(node, index, bits, block, element); };
+  return Weights{weight(2), readWeight(node, 4, 2, element), weight(8), readWeight(node, 10, 2, element),
+                 weight(5), readWeight(node, 7, 2, element)};
+}
+
 static std::optional<Weights> readWeights(NodeContext &node, Type element, bool isSwiglu) {
   int64_t fusion = node.getInteger("swiglu_fusion", 0);
-  Weights weights{readWeight(node, 2, 3, element), readWeight(node, 3, 2, element), readWeight(node, 6, 3, element),
-                  readWeight(node, 7, 2, element), readWeight(node, 4, 3, element), readWeight(node, 5, 2, element)};
+  std::optional<Weights> read = readInputs(node, element);
+  if (!read)
+    return std::nullopt;
+  Weights weights = *read;
   if (node.hasFailed() || !weights.gate || !weights.down)
     return std::nullopt;
   if (isSwiglu && fusion != 0) {
@@ -159,4 +207,6 @@ static void importExperts(NodeContext &node) {
   node.setResult(0, node.reshape(sum, result, "result"));
 }
 
-void partita::import::addExpertOps(OpTable &table) { table.insert({{"com.microsoft.MoE", importExperts}}); }
+void partita::import::addExpertOps(OpTable &table) {
+  table.insert({{"com.microsoft.MoE", importExperts}, {"com.microsoft.QMoE", importExperts}});
+}

@@ -6,7 +6,7 @@
 // onnxruntime, docs/ContribOperators.md.
 //
 //===----------------------------------------------------------------------===//
-#include "OpTable.h"
+#include "ops/FewBits.h"
 
 using namespace mlir;
 using namespace partita;
@@ -17,8 +17,7 @@ using Kind = ElementwiseKind;
 
 static Type elementOf(Value value) { return llvm::cast<RankedTensorType>(value.getType()).getElementType(); }
 
-/// The last dim of bytes as numbers of `bits` bits, the lowest bits of a byte first; the first `count` of them.
-static Value unpack(NodeContext &node, Value bytes, int64_t bits, const DimSize &count) {
+Value partita::import::unpackBits(NodeContext &node, Value bytes, int64_t bits, const DimSize &count) {
   if (!bytes || bits == 8)
     return bytes;
   Sizes sizes = node.sizesOf(bytes), wide = sizes;
@@ -38,8 +37,7 @@ static Value unpack(NodeContext &node, Value bytes, int64_t bits, const DimSize 
   return node.cut(node.reshape(node.concat(parts, last + 1, "numbers"), sizes, "unpacked"), last, 0, count);
 }
 
-/// (q - zero) * scale in the scale's type, all three of one rank with extents that repeat.
-static Value dequantize(NodeContext &node, Value q, Value zero, Value scale) {
+Value partita::import::dequantize(NodeContext &node, Value q, Value zero, Value scale) {
   if (!q || !zero || !scale)
     return Value();
   Type element = elementOf(scale);
@@ -79,7 +77,7 @@ static Value readZeros(NodeContext &node, const Blocks &blocks, Type element) {
     return node.reshape(zeros, column, "zeros");
   int64_t bytes = (blocks.count * blocks.bits + 7) / 8;
   Value rows = node.reshape(zeros, {DimSize(blocks.rows), DimSize(bytes)}, "zeros/bytes");
-  return node.reshape(unpack(node, rows, blocks.bits, DimSize(blocks.count)), column, "zeros");
+  return node.reshape(unpackBits(node, rows, blocks.bits, DimSize(blocks.count)), column, "zeros");
 }
 
 /// a times the transpose of the weight [N, K], whose rows are cut into blocks with a scale and a zero point each.
@@ -92,7 +90,7 @@ static void importMatMulNBits(NodeContext &node) {
   if (!elementOf(bytes).isInteger(8) || blocks->size * blocks->bits % 8 != 0)
     return node.failShape("its weight is not of whole bytes");
   Value q = node.reshape(bytes, {rows, count, DimSize(blocks->size * blocks->bits / 8)}, "blocks");
-  Value weight = dequantize(node, unpack(node, q, blocks->bits, size), readZeros(node, *blocks, elementOf(scale)),
+  Value weight = dequantize(node, unpackBits(node, q, blocks->bits, size), readZeros(node, *blocks, elementOf(scale)),
                             node.reshape(scale, {rows, count, DimSize(1)}, "scales"));
   weight = node.reshape(weight, {rows, DimSize(blocks->count * blocks->size)}, "weight");
   weight = node.cast(node.cut(weight, 1, 0, DimSize(blocks->columns)), elementOf(a));
@@ -120,13 +118,13 @@ static void importGatherBlocks(NodeContext &node) {
     return;
   Sizes sizes = node.sizesOf(q), steps = node.sizesOf(step);
   DimSize width = sizes.back() * (isPacked ? 8 / bits : 1);
-  q = isPacked ? unpack(node, q, bits, width) : q;
+  q = isPacked ? unpackBits(node, q, bits, width) : q;
   if (!(steps.back() * size == width))
     return node.failShape("scales of shape " + toText(steps) + " do not fit blocks of " + llvm::Twine(size));
   Value zero = node.hasInput(3) ? node.gather(node.input(3), indices, 0, "zeros")
                                 : node.constant(isPacked ? static_cast<double>(1 << (bits - 1)) : 0.0, elementOf(step));
   if (zero && node.hasInput(3) && isPacked)
-    zero = unpack(node, zero, bits, steps.back());
+    zero = unpackBits(node, zero, bits, steps.back());
   Sizes columns = steps, parted = steps, whole = sizes;
   columns.push_back(DimSize(1));
   parted.push_back(DimSize(size));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-//===- Normalization.cpp - The norms, and Dropout ------------------------------===//
+//===- Normalization.cpp - The norms -------------------------------------------===//
 #include "ops/Normalization.h"
 #include "OpTable.h"
 #include "ops/Convolution.h"
@@ -264,31 +264,8 @@ static void importBatchNorm(NodeContext &node) {
                                                     statistics[2], statistics[3], llvm::APFloat(epsilon))));
 }
 
-/// Nothing in inference, which is also what a ratio of 0 means. The mask says what was kept.
-static void importDropout(NodeContext &node) {
-  node.ignore({"seed"});
-  double ratio = node.getFloat("ratio", 0.5);
-  const Known *isTraining = node.hasInput(2) ? node.known(2) : nullptr;
-  if (node.hasInput(2) && !isTraining)
-    return node.failNeedsValue(2, "one bool");
-  bool drops = isTraining && isTraining->elements != Sizes{DimSize(0)};
-  if (drops && node.hasInput(1)) {
-    std::optional<double> given = node.scalar(1);
-    if (!given)
-      return node.failNeedsValue(1, "one number");
-    ratio = *given;
-  }
-  if (drops && ratio != 0.0)
-    return node.failOp("training_mode is true: the file is imported for inference");
-  Value x = node.input(0);
-  node.setResult(0, x);
-  if (node.hasResult(1) && x)
-    node.setResult(1, node.broadcast(node.constant(1.0, node.getSession().getBuilder().getI1Type()), node.sizesOf(x)));
-}
-
 void partita::import::addNormalizationOps(OpTable &table) {
-  table.insert({{"Dropout", importDropout},
-                {"LayerNormalization", importNorm<NormKind::centred>},
+  table.insert({{"LayerNormalization", importNorm<NormKind::centred>},
                 {"RMSNormalization", importNorm<NormKind::rootMeanSquare>},
                 {"SimplifiedLayerNormalization", importNorm<NormKind::rootMeanSquare>},
                 {"com.microsoft.SimplifiedLayerNormalization", importNorm<NormKind::rootMeanSquare>},

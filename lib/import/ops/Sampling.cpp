@@ -3,10 +3,10 @@
 //===- Sampling.cpp - Images read at computed coordinates ----------------------===//
 //
 // A sample is a weighted sum over the corners around it (taps); each tap gathers from the image with its spatial dims
-// merged. Formulas: ONNX operator specification, GridSample-20, RoiAlign-16, AffineGrid-20.
+// merged. Formulas: ONNX operator specification, GridSample-20, AffineGrid-20.
 //
 //===----------------------------------------------------------------------===//
-#include "OpTable.h"
+#include "ops/Sampling.h"
 
 using namespace mlir;
 using namespace partita;
@@ -15,8 +15,7 @@ using namespace partita::import;
 
 using Kind = ElementwiseKind;
 
-/// The static extents of dims `from` on; nullopt: reported.
-static std::optional<SmallVector<int64_t>> readExtents(NodeContext &node, const Sizes &sizes, size_t from) {
+std::optional<SmallVector<int64_t>> partita::import::readExtents(NodeContext &node, const Sizes &sizes, size_t from) {
   SmallVector<int64_t> extents;
   for (size_t dim = from; dim < sizes.size(); ++dim) {
     if (!sizes[dim].isStatic()) {
@@ -30,18 +29,6 @@ static std::optional<SmallVector<int64_t>> readExtents(NodeContext &node, const 
 
 //===-- GridSample ------------------------------------------------------------------------------------------------===//
 
-namespace {
-/// One place along one dim that a sample reads, and its weight; both of the samples' shape.
-struct Tap {
-  Value place, weight;
-};
-
-struct GridSettings {
-  std::string mode, padding;
-  bool alignsCorners;
-};
-} // namespace
-
 /// x folded into [low, high] by reflection at both ends: a triangle wave.
 static Value reflect(NodeContext &node, Value x, double low, double high) {
   double range = high - low;
@@ -53,7 +40,7 @@ static Value reflect(NodeContext &node, Value x, double low, double high) {
   return distance ? node.withNumber(Kind::add, node.elementwise(Kind::neg, {distance}), range + low) : Value();
 }
 
-static Value clampTo(NodeContext &node, Value x, double low, double high) {
+Value partita::import::clampTo(NodeContext &node, Value x, double low, double high) {
   Value raised = node.withNumber(Kind::max, x, low);
   return raised ? node.withNumber(Kind::min, raised, high) : Value();
 }
@@ -91,7 +78,7 @@ static Value cubicWeight(NodeContext &node, Value t, int64_t tap) {
   return y;
 }
 
-static std::vector<Tap> makeTaps(NodeContext &node, const GridSettings &settings, Value x, int64_t extent) {
+std::vector<Tap> partita::import::makeTaps(NodeContext &node, const GridSettings &settings, Value x, int64_t extent) {
   std::vector<Tap> taps;
   auto length = static_cast<double>(extent);
   double low = settings.alignsCorners ? 0 : -0.5, high = settings.alignsCorners ? length - 1 : length - 0.5;
@@ -122,8 +109,8 @@ static std::vector<Tap> makeTaps(NodeContext &node, const GridSettings &settings
   return taps;
 }
 
-/// Sum over all combinations of taps of the image [N, C, places] at their place, times their weights [N, samples].
-static Value sumTaps(NodeContext &node, Value image, ArrayRef<std::vector<Tap>> dims, ArrayRef<int64_t> extents) {
+Value partita::import::sumTaps(NodeContext &node, Value image, ArrayRef<std::vector<Tap>> dims,
+                               ArrayRef<int64_t> extents) {
   std::vector<Tap> corners(1);
   for (auto [taps, extent] : llvm::zip(dims, extents)) {
     std::vector<Tap> more;
@@ -242,117 +229,7 @@ static void importAffineGrid(NodeContext &node) {
   node.setResult(0, spatial <= 3 && points ? node.contract(points, theta, dims + "j,nij->n" + dims + "i") : Value());
 }
 
-//===-- RoiAlign --------------------------------------------------------------------------------------------------===//
-
-namespace {
-/// Samples of all regions along one dim: [regions, samples].
-struct RoiAxis {
-  Value low, high, weightLow, weightHigh;
-};
-} // namespace
-
-/// Positions of count * ratio samples in each region, as taps of an image dim of `extent`.
-static std::optional<RoiAxis> makeRoiAxis(NodeContext &node, Value begin, Value end, int64_t count, int64_t ratio,
-                                          int64_t extent, bool halfPixel) {
-  Value length = node.elementwise(Kind::sub, {end, begin});
-  if (!length)
-    return std::nullopt;
-  if (!halfPixel)
-    length = node.withNumber(Kind::max, length, 1);
-  Type element = node.elementOf(begin);
-  Sizes shape{node.sizesOf(begin)[0], DimSize(count * ratio)};
-  Value index = node.withNumber(Kind::add, node.iota(shape[1], element), 0.5);
-  Value fraction = node.withNumber(Kind::div, index, static_cast<double>(count * ratio));
-  if (!fraction || !length)
-    return std::nullopt;
-  Value offset = node.elementwise(Kind::mul, {node.spread(fraction, shape, {1}), node.spread(length, shape, {0})});
-  Value y = node.elementwise(Kind::add, {node.spread(begin, shape, {0}), offset});
-  auto last = static_cast<double>(extent - 1);
-  Value isInside =
-      node.elementwise(Kind::logical_and, {node.withNumber(Kind::ge, y, -1), node.withNumber(Kind::le, y, last + 1)});
-  Value inside = clampTo(node, y, 0, last);
-  Value base = node.elementwise(Kind::floor, {inside}), t = node.elementwise(Kind::sub, {inside, base});
-  if (!isInside || !t)
-    return std::nullopt;
-  Value next = node.withNumber(Kind::min, node.withNumber(Kind::add, base, 1), last);
-  Value zero = node.constant(0, element);
-  Value rest = node.withNumber(Kind::add, node.elementwise(Kind::neg, {t}), 1);
-  RoiAxis axis{node.cast(base, node.indexType(), "low"), node.cast(next, node.indexType(), "high"),
-               node.elementwise(Kind::select, {isInside, rest, zero}),
-               node.elementwise(Kind::select, {isInside, t, zero})};
-  return axis.low && axis.high && axis.weightLow && axis.weightHigh ? std::optional(axis) : std::nullopt;
-}
-
-/// Column `index` of the regions, scaled and shifted.
-static Value roiSide(NodeContext &node, Value rois, int64_t index, double scale, double offset) {
-  Value side = node.reshape(node.cut(rois, 1, index, DimSize(1)), {node.sizesOf(rois)[0]});
-  return side ? node.withNumber(Kind::add, node.withNumber(Kind::mul, side, scale), -offset) : Value();
-}
-
-/// The four corners of each sample; [channels, regions, rows, columns] each.
-static std::vector<Value> readCorners(NodeContext &node, Value table, Value batch, const RoiAxis &rows,
-                                      const RoiAxis &columns, const Sizes &image) {
-  Sizes shape{node.sizesOf(rows.low)[0], node.sizesOf(rows.low)[1], node.sizesOf(columns.low)[1]};
-  Value base = node.withNumber(Kind::mul, batch, static_cast<double>(image[2].constant * image[3].constant));
-  std::vector<Value> corners;
-  for (int corner = 0; corner < 4; ++corner) {
-    Value row = corner & 2 ? rows.high : rows.low, column = corner & 1 ? columns.high : columns.low;
-    Value weightOfRow = corner & 2 ? rows.weightHigh : rows.weightLow;
-    Value weightOfColumn = corner & 1 ? columns.weightHigh : columns.weightLow;
-    Value lines = node.withNumber(Kind::mul, row, static_cast<double>(image[3].constant));
-    Value place = node.elementwise(Kind::add, {node.spread(lines, shape, {0, 1}), node.spread(column, shape, {0, 2})});
-    place = place ? node.elementwise(Kind::add, {place, node.spread(base, shape, {0})}) : Value();
-    Value weight = node.elementwise(
-        Kind::mul, {node.spread(weightOfRow, shape, {0, 1}), node.spread(weightOfColumn, shape, {0, 2})});
-    Value picked = node.gather(table, place, 1);
-    corners.push_back(picked && weight ? node.elementwise(Kind::mul, {picked, weight}) : Value());
-  }
-  return corners;
-}
-
-static void importRoiAlign(NodeContext &node) {
-  Value x = node.input(0), rois = node.input(1), batch = node.input(2);
-  std::string mode = node.getText("mode", "avg");
-  bool halfPixel =
-      node.getOpset() >= 16 && node.getText("coordinate_transformation_mode", "half_pixel") == "half_pixel";
-  int64_t height = node.getInteger("output_height", 1), width = node.getInteger("output_width", 1);
-  int64_t ratio = node.getInteger("sampling_ratio", 0);
-  double scale = node.getFloat("spatial_scale", 1), offset = halfPixel ? 0.5 : 0;
-  if (!x || !rois || !batch)
-    return;
-  Sizes sizes = node.sizesOf(x);
-  if (ratio <= 0)
-    return node.failOp("sampling_ratio=0 takes as many samples as each region is large, which depends on data");
-  if ((mode != "avg" && mode != "max") || sizes.size() != 4 || node.sizesOf(rois).size() != 2 ||
-      !(node.sizesOf(rois)[1] == DimSize(4)) || std::max({height, width, ratio}) > (1 << 16) || height < 1 || width < 1)
-    return node.failOp("mode='" + mode + "' on an image of shape " + toText(sizes) + " is not supported");
-  std::optional<SmallVector<int64_t>> extents = readExtents(node, sizes, 2);
-  std::optional<DimSize> places = divideProducts({sizes[0], sizes[2], sizes[3]}, {});
-  if (!extents || !places)
-    return;
-  auto axis = [&](int64_t dim) {
-    return makeRoiAxis(node, roiSide(node, rois, 1 - dim, scale, offset), roiSide(node, rois, 3 - dim, scale, offset),
-                       dim == 0 ? height : width, ratio, (*extents)[dim], halfPixel);
-  };
-  std::optional<RoiAxis> rows = axis(0), columns = axis(1);
-  Value table = node.reshape(node.transpose(x, {1, 0, 2, 3}), {sizes[1], *places});
-  batch = node.cast(batch, node.indexType(), "batch");
-  if (!rows || !columns || !table || !batch)
-    return;
-  std::vector<Value> corners = readCorners(node, table, batch, *rows, *columns, sizes);
-  Value total = corners[0];
-  // The reference takes the largest of the four weighted corners.
-  for (size_t corner = 1; corner < 4 && total; ++corner)
-    total = node.elementwise(mode == "avg" ? Kind::add : Kind::max, {total, corners[corner]});
-  DimSize regions = node.sizesOf(rois)[0];
-  Value cells =
-      node.reshape(total, {sizes[1], regions, DimSize(height), DimSize(ratio), DimSize(width), DimSize(ratio)});
-  Value reduced = node.reduce(mode == "avg" ? ReduceKind::sum : ReduceKind::max, cells, {3, 5}, false);
-  if (mode == "avg")
-    reduced = node.withNumber(Kind::div, reduced, static_cast<double>(ratio * ratio));
-  node.setResult(0, node.transpose(reduced, {1, 0, 2, 3}));
-}
-
 void partita::import::addSamplingOps(OpTable &table) {
-  table.insert({{"GridSample", importGridSample}, {"AffineGrid", importAffineGrid}, {"RoiAlign", importRoiAlign}});
+  table.insert({{"GridSample", importGridSample}, {"AffineGrid", importAffineGrid}});
+  addRegionOps(table);
 }

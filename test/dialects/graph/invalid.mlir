@@ -90,6 +90,14 @@ func.func @g2_select(%a: tensor<4xf32>) {
 
 // -----
 
+func.func @g2_random_bits() {
+  // expected-error @+1 {{GRAPH-2: random bits are ui32, not 'si32'}}
+  %0 = partita_graph.random_bits "r" seed 0 stream 0 : tensor<2xsi32>
+  return
+}
+
+// -----
+
 func.func @g3() {
   // expected-error @+1 {{GRAPH-3: dim 2 is outside a tensor of rank 2}}
   %0 = partita_graph.iota "i" dim 2 : tensor<2x3xsi64>

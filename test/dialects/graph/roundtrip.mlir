@@ -8,6 +8,8 @@ func.func @sources() -> (tensor<2xf32>, tensor<2x3xsi64>) {
   %0 = partita_graph.constant "c" dense<[1.0, 2.0]> : tensor<2xf32> : tensor<2xf32>
   // CHECK: partita_graph.iota "i" dim 1 : tensor<2x3xsi64>
   %1 = partita_graph.iota "i" dim 1 : tensor<2x3xsi64>
+  // CHECK: partita_graph.random_bits "r" seed -7 stream 3 : tensor<4xui32>
+  %2 = partita_graph.random_bits "r" seed -7 stream 3 : tensor<4xui32>
   return %0, %1 : tensor<2xf32>, tensor<2x3xsi64>
 }
 

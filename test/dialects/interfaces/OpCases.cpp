@@ -20,6 +20,8 @@ static void addSourcesAndElementwise(std::vector<OpCase> &cases) {
   cases.push_back({R"(constant "op" dense<2.5> : tensor<3x4xf32>)", {}, "tensor<3x4xf32>"});
   cases.push_back({R"(iota "op" dim 0)", {}, "tensor<7x2xsi64>"});
   cases.push_back({R"(iota "op" dim 1)", {}, "tensor<2x7xf32>"});
+  cases.push_back({R"(random_bits "op" seed 7 stream 0)", {}, "tensor<5x3xui32>"});
+  cases.push_back({R"(random_bits "op" seed -81985529216486896 stream 1311768467463790320)", {}, "tensor<2x3x4xui32>"});
   for (const char *kind : {"neg", "abs", "exp", "tanh", "gelu", "relu"})
     cases.push_back({"elementwise \"op\" " + std::string(kind) + "(%a0)", {"tensor<5x3xf32>"}, "tensor<5x3xf32>"});
   for (const char *kind : {"add", "sub", "mul", "div", "max"}) {
@@ -329,6 +331,13 @@ static void addSymbolic(std::vector<OpCase> &cases) {
     cases.push_back({R"(reduce "op" sum(%a0) dims [0])", {shape("?x3", "s0, 3")}, "tensor<3xf32>", 1, symbols});
     cases.push_back({R"(softmax "op" (%a0) dim 0)", {shape("?x3", "s0, 3")}, shape("?x3", "s0, 3"), 1, symbols});
     cases.push_back({R"(iota "op" dim 0)", {}, shape("?x3", "s0, 3"), 1, symbols});
+    for (const char *dims : {"?x3", "3x?"})
+      cases.push_back({R"(random_bits "op" seed 3 stream 5)",
+                       {},
+                       "tensor<" + std::string(dims) + "xui32, #partita.shape<[<\"batch\", 1, 9>], ()[s0] -> (" +
+                           (dims[0] == '?' ? "s0, 3" : "3, s0") + ")>>",
+                       1,
+                       symbols});
     cases.push_back({"convolution \"op\" (%a0, %a1) strides [1] padding [2, 1] dilations [2] groups 1",
                      {shape("1x2x?", "1, 2, s0"), "tensor<3x2x2xf32>"},
                      shape("1x3x?", "1, 3, s0 + 1"),
