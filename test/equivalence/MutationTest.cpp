@@ -50,7 +50,7 @@ TEST(Mutation, EveryFaultIsCaught) {
       {placement::makeMesh({{"x", 2}}), placement::Mesh{{{"y", 2}}, {2, 3}}}};
   int made = 0;
   for (uint64_t round = 0; made < 1000 && round < 60; ++round)
-    for (const char *graph : {"mlp", "block", "convnet", "rotary", "indexing", "halos"}) {
+    for (const char *graph : {"mlp", "block", "convnet", "rotary", "indexing", "halos", "custom"}) {
       OwningOpRef<ModuleOp> module = harness.parseFile(std::string(PARTITA_GRAPHS) + "/" + graph + ".mlir");
       ASSERT_TRUE(module) << harness.takeDiagnostics();
       planAtRandom(*module, meshes[round % meshes.size()], random);

@@ -59,5 +59,5 @@ TEST_P(RandomPlans, TwoStagesOfUnequalMeshes) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Graphs, RandomPlans,
-                         testing::Values("mlp", "block", "convnet", "rotary", "indexing", "halos", "experts"),
+                         testing::Values("mlp", "block", "convnet", "rotary", "indexing", "halos", "experts", "custom"),
                          [](const auto &info) { return std::string(info.param); });

@@ -108,7 +108,7 @@ TEST_F(CompiledPlans, ConvolutionsAndPooling) {
 }
 
 TEST_F(CompiledPlans, WithoutWindows) {
-  for (const char *graph : {"mlp", "block", "rotary", "indexing", "experts"})
+  for (const char *graph : {"mlp", "block", "rotary", "indexing", "experts", "custom"})
     for (uint64_t seed = 0; seed < 6; ++seed)
       check(*read(graph), seed);
 }
