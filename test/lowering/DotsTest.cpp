@@ -36,6 +36,10 @@ std::string typeOf(const std::string &term, const Shape &shape, const std::strin
   return type + element + ">";
 }
 
+std::string nameArgument(const std::string &name, const std::string &type) {
+  return "%" + name + ": " + type + " {partita.name = \"" + name + "\"}";
+}
+
 /// One function of several products, from "x0", "w0" and their zero points "zx0", "zw0" to the first result, and so on.
 class GraphText {
 public:
@@ -72,12 +76,12 @@ private:
   std::string centre(const std::string &name, const std::string &term, const std::string &element,
                      std::optional<std::string> zeroTerm) {
     std::string narrow = typeOf(term, shape, element), wide = typeOf(term, shape, "si32");
-    append(arguments, "%" + name + ": " + narrow);
+    append(arguments, nameArgument(name, narrow));
     std::string value = define(name + "wide", "cast", "(%" + name + ")", narrow, wide);
     if (!zeroTerm)
       return value;
     std::string zero = typeOf(*zeroTerm, shape, element), wideZero = typeOf(*zeroTerm, shape, "si32");
-    append(arguments, "%z" + name + ": " + zero);
+    append(arguments, nameArgument("z" + name, zero));
     std::string zeros = define("z" + name + "wide", "cast", "(%z" + name + ")", zero, wideZero);
     std::string dims = zeroTerm->empty() ? "" : std::to_string(term.find(*zeroTerm));
     zeros = define("z" + name + "all", "broadcast", "(" + zeros + ") dims [" + dims + "]", wideZero, wide);
@@ -136,6 +140,7 @@ void expectEqual(const std::string &text, bool isStored, double relative, const 
   for (auto &[name, tensor] : inputs)
     if (isStored && name.find('w') != std::string::npos)
       names.insert(name);
+  ASSERT_EQ(names.empty(), !isStored);
   for (const EmitOptions &options : listTargets()) {
     OwningOpRef<ModuleOp> program = makeSingleStage(*graph);
     StoredWeights weights(*program->getOps<func::FuncOp>().begin(), names, inputs);
@@ -198,7 +203,7 @@ TEST(Dots, BrainFloatsAsWeightsAndAsValues) {
     for (auto [number, spec] : {std::pair("0", "mk,kn->mn"), {"1", "mk,nk->mn"}, {"2", "km,kn->mn"}}) {
       std::string terms = spec, n = number, separator = n == "0" ? "" : ", ";
       std::string x = typeOf(terms.substr(0, 2), shape, "bf16"), w = typeOf(terms.substr(3, 2), shape, "bf16");
-      arguments += separator + "%x" + n + ": " + x + ", %w" + n + ": " + w;
+      arguments += separator + nameArgument("x" + n, x) + ", " + nameArgument("w" + n, w);
       body += "%y" + n + " = partita_graph.contraction \"y" + n + "\" (%x" + n + ", %w" + n + ") \"" + terms +
               "\" : (" + x + ", " + w + ") -> " + y + "\n";
       results += separator + "%y" + n;
@@ -218,7 +223,9 @@ TEST(Dots, BrainFloatsAsWeightsAndAsValues) {
 /// What docs/numerics.md says of operands below 2^-126: they may count as zero, and change nothing else.
 TEST(Dots, SubnormalBrainFloatsAreNoMoreThanLost) {
   auto context = makeContext();
-  std::string text = "func.func @main(%x: tensor<20x66xbf16>, %w: tensor<66x64xbf16>) -> tensor<20x64xbf16> {\n%y = "
+  std::string text = "func.func @main(" + nameArgument("x", "tensor<20x66xbf16>") + ", " +
+                     nameArgument("w", "tensor<66x64xbf16>") +
+                     ") -> tensor<20x64xbf16> {\n%y = "
                      "partita_graph.contraction \"y\" (%x, %w) \"mk,kn->mn\" : (tensor<20x66xbf16>, "
                      "tensor<66x64xbf16>) -> tensor<20x64xbf16>\nreturn %y : tensor<20x64xbf16>\n}";
   OwningOpRef<ModuleOp> graph = parse(*context, text);
