@@ -45,6 +45,8 @@ static std::optional<TensorSharding> readSharding(const onnx::ShardingSpec &spec
       return std::nullopt;
     count *= shards;
     int64_t extent = dim.simple_sharding_size() == 1 ? dim.simple_sharding(0).dim_value() : 0;
+    if (extent < 0)
+      return std::nullopt;
     sharding.dims.push_back({dim.axis(), shards, extent});
   }
   for (int64_t entry : spec.device())
@@ -56,10 +58,13 @@ static std::optional<TensorSharding> readSharding(const onnx::ShardingSpec &spec
       all.insert(all.end(), shard.begin(), shard.end());
     sharding.shards = {all};
   }
-  for (const std::vector<int64_t> &shard : sharding.shards)
+  for (const std::vector<int64_t> &shard : sharding.shards) {
+    if (shard.empty())
+      return std::nullopt;
     for (int64_t device : shard)
       if (device < 0 || device >= mostDevices)
         return std::nullopt;
+  }
   return static_cast<int64_t>(sharding.shards.size()) == count ? std::optional(sharding) : std::nullopt;
 }
 
@@ -92,7 +97,9 @@ llvm::Expected<ModelAnnotations> partita::import::readAnnotations(llvm::StringRe
   if (!found && !configuration.empty())
     return makeError("E-BAD-FILE", path + ": there is no device configuration '" + configuration + "'");
   if (found) {
-    annotations.configuration = llvm::json::fixUTF8(found->name());
+    if (!llvm::json::isUTF8(found->name()))
+      return makeError("E-BAD-FILE", path + ": the name of a device configuration is not UTF-8");
+    annotations.configuration = found->name();
     annotations.devices = found->num_devices();
     if (annotations.devices < 1 || annotations.devices > mostDevices)
       return makeError("E-BAD-FILE", path + ": device configuration '" + annotations.configuration + "' has " +
@@ -112,9 +119,10 @@ llvm::Expected<ModelAnnotations> partita::import::readAnnotations(llvm::StringRe
       for (const onnx::ShardingSpec &spec : own.sharding_spec()) {
         std::optional<TensorSharding> sharding = readSharding(spec);
         if (!sharding)
-          return makeError("E-BAD-FILE", path + ": node '" + llvm::json::fixUTF8(node->name()) +
-                                             "': the sharding of '" + llvm::json::fixUTF8(spec.tensor_name()) +
-                                             "' does not name one device or group for each shard");
+          return makeError("E-BAD-FILE",
+                           path + ": node '" + llvm::json::fixUTF8(node->name()) + "': the sharding of '" +
+                               llvm::json::fixUTF8(spec.tensor_name()) +
+                               "' does not name one device or group for each shard, or has a negative extent");
         entry.tensors.push_back(std::move(*sharding));
       }
     }
@@ -197,7 +205,7 @@ llvm::Error partita::import::writeAnnotations(llvm::StringRef path, llvm::String
       if (list->Get(i).configuration_id() == annotations.configuration)
         list->DeleteSubrange(i, 1);
     auto found = byName.find(node.name());
-    if (found == byName.end() || found->second->tensors.empty())
+    if (found == byName.end() || (found->second->tensors.empty() && !found->second->stage))
       continue;
     onnx::NodeDeviceConfiguration &own = *list->Add();
     own.set_configuration_id(annotations.configuration);

@@ -74,6 +74,20 @@ TEST(Annotations, WrittenOnesAreReadAsTheyWere) {
   EXPECT_EQ(hand->nodes[0].tensors.size(), 1u);
 }
 
+TEST(Annotations, AStageAloneIsWritten) {
+  TestFolder folder;
+  std::string path = folder.write("m.onnx", makeAnnotated().SerializeAsString());
+  ModelAnnotations written;
+  written.configuration = "stages";
+  written.devices = 2;
+  written.nodes = {{"act", {"x"}, {"y"}, {}, 1}};
+  ASSERT_EQ(takeText(writeAnnotations(path, folder.path("n.onnx"), written)), "");
+  llvm::Expected<ModelAnnotations> read = readAnnotations(folder.path("n.onnx"), "stages");
+  ASSERT_TRUE(static_cast<bool>(read)) << takeText(read.takeError());
+  ASSERT_EQ(read->nodes.size(), 1u);
+  EXPECT_EQ(read->nodes[0].stage, 1);
+}
+
 TEST(Annotations, ContradictionsAreRefused) {
   TestFolder folder;
   auto read = [&](auto change) {
@@ -86,6 +100,18 @@ TEST(Annotations, ContradictionsAreRefused) {
   EXPECT_EQ(read([](onnx::Model &, onnx::ShardingSpec &spec) { spec.set_device(0, -7); }).find("E-BAD-FILE"), 0u);
   EXPECT_EQ(read([](onnx::Model &, onnx::ShardingSpec &spec) {
               spec.mutable_sharded_dim(0)->mutable_simple_sharding(0)->set_num_shards(INT64_MAX);
+            }).find("E-BAD-FILE"),
+            0u);
+  EXPECT_EQ(read([](onnx::Model &, onnx::ShardingSpec &spec) {
+              spec.mutable_sharded_dim(0)->mutable_simple_sharding(0)->set_dim_value(-4);
+            }).find("E-BAD-FILE"),
+            0u);
+  EXPECT_EQ(read([](onnx::Model &, onnx::ShardingSpec &spec) {
+              spec.mutable_index_to_device_group_map(0)->clear_value();
+            }).find("E-BAD-FILE"),
+            0u);
+  EXPECT_EQ(read([](onnx::Model &model, onnx::ShardingSpec &) {
+              model.mutable_configuration(0)->set_name("\xff");
             }).find("E-BAD-FILE"),
             0u);
   EXPECT_EQ(read([](onnx::Model &model, onnx::ShardingSpec &) {
