@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "BlockFunctions.h"
+#include "InPlaceProducts.h"
 #include "Kernel.h"
+#include "ProductWriter.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "partita/lowering/Passes.h"
 
@@ -45,11 +47,11 @@ static linalg::FillOp findFill(linalg::GenericOp op) {
 namespace {
 
 /// Writes one contraction: tables, scratch, the outer loops and in them one call.
-class ContractionWriter {
+class ContractionWriter : public ProductWriter {
 public:
   ContractionWriter(OpBuilder builder, Location location, ModuleOp module, const CpuTarget &cpu,
                     const Contraction &roles)
-      : at(builder, location), module(module), cpu(cpu), roles(roles), shape(chooseTile(cpu, roles.getElement())),
+      : ProductWriter(builder, location, roles), module(module), cpu(cpu), shape(chooseTile(cpu, roles.getElement())),
         arguments(static_cast<size_t>(BlocksArgument::count)) {}
 
   void write(bool overwrites) {
@@ -80,7 +82,7 @@ public:
     int64_t k = std::min(roles.count(roles.reduced).value_or(kReducedBlock), kReducedBlock);
     get(BlocksArgument::packedB) =
         packsB ? toPointer(allocate(std::min(columns, kColumnBlock) * k * bytes, byte)) : at.zero(at.pointer());
-    writeOuter(0, addressOf(roles.a), addressOf(roles.b), addressOf(roles.c));
+    writeAll();
   }
 
 private:
@@ -95,14 +97,6 @@ private:
 
   Value &get(BlocksArgument argument) { return arguments[static_cast<size_t>(argument)]; }
 
-  Value toInteger(OpFoldResult value) {
-    if (std::optional<int64_t> known = getConstantIntValue(value))
-      return at.number(*known);
-    return arith::IndexCastOp::create(at.builder, at.location, at.i64(), cast<Value>(value));
-  }
-  Value toBytes(const ContractionBuffer &buffer, OpFoldResult stride) {
-    return at.mul(toInteger(stride), countBytes(buffer.element));
-  }
   Value countAll(ArrayRef<unsigned> loops) {
     Value product = at.number(1);
     for (unsigned loop : loops)
@@ -113,21 +107,6 @@ private:
   Value allocate(int64_t count, Type element) {
     return memref::AllocOp::create(at.builder, at.location, MemRefType::get({count}, element));
   }
-  Value toPointer(Value buffer) {
-    Value index = memref::ExtractAlignedPointerAsIndexOp::create(at.builder, at.location, buffer);
-    Value number = arith::IndexCastOp::create(at.builder, at.location, at.i64(), index);
-    return LLVM::IntToPtrOp::create(at.builder, at.location, at.pointer(), number);
-  }
-  Value addressOf(const ContractionBuffer &buffer) {
-    SmallVector<int64_t> strides;
-    int64_t offset = 0;
-    (void)cast<MemRefType>(buffer.buffer.getType()).getStridesAndOffset(strides, offset);
-    OpFoldResult begin = at.builder.getIndexAttr(offset);
-    if (ShapedType::isDynamic(offset))
-      begin = memref::ExtractStridedMetadataOp::create(at.builder, at.location, buffer.buffer).getOffset();
-    return at.move(toPointer(buffer.buffer), toBytes(buffer, begin));
-  }
-
   /// Where rows are few, registers are left for more columns: longer pieces of B's rows are read at once.
   void widenTile(int64_t rows) {
     int64_t columns = roles.count(roles.columns).value_or(kColumnBlock);
@@ -252,28 +231,17 @@ private:
     }
   }
 
-  void writeOuter(size_t depth, Value a, Value b, Value c) {
-    if (depth == roles.outer.size()) {
-      get(BlocksArgument::a) = a;
-      get(BlocksArgument::b) = b;
-      get(BlocksArgument::c) = c;
-      ElementKinds kinds{
-          roles.getElement(), {roles.a.element, roles.a.widening}, {roles.b.element, roles.b.widening}, dot};
-      LLVM::CallOp::create(at.builder, at.location, getBlocks(module, cpu, kinds), arguments);
-      return;
-    }
-    unsigned loop = roles.outer[depth];
-    auto step = [&](const ContractionBuffer &buffer, Value base, Value i) {
-      return at.move(base, at.mul(i, toBytes(buffer, buffer.strides[loop])));
-    };
-    at.loop(at.number(0), toInteger(roles.extents[loop]), 1,
-            [&](Value i) { writeOuter(depth + 1, step(roles.a, a, i), step(roles.b, b, i), step(roles.c, c, i)); });
+  void writeOne(Value a, Value b, Value c) override {
+    get(BlocksArgument::a) = a;
+    get(BlocksArgument::b) = b;
+    get(BlocksArgument::c) = c;
+    ElementKinds kinds{
+        roles.getElement(), {roles.a.element, roles.a.widening}, {roles.b.element, roles.b.widening}, dot};
+    LLVM::CallOp::create(at.builder, at.location, getBlocks(module, cpu, kinds), arguments);
   }
 
-  FunctionWriter at;
   ModuleOp module;
   const CpuTarget &cpu;
-  const Contraction &roles;
   TileShape shape;
   bool packsB = false;
   Dot dot = Dot::none;
@@ -307,7 +275,9 @@ struct BlockContractionsPass : lowering::impl::BlockContractionsPassBase<BlockCo
     // One op with everything that reads and writes the buffers, for their live ranges.
     auto region = scf::ExecuteRegionOp::create(builder, op.getLoc(), TypeRange());
     builder.createBlock(&region.getRegion());
-    ContractionWriter(builder, op.getLoc(), getOperation(), target, *roles).write(static_cast<bool>(fill));
+    bool overwrites = static_cast<bool>(fill);
+    if (!writeInPlace(builder, op.getLoc(), getOperation(), target, *roles, overwrites))
+      ContractionWriter(builder, op.getLoc(), getOperation(), target, *roles).write(overwrites);
     builder.setInsertionPointToEnd(&region.getRegion().front());
     scf::YieldOp::create(builder, op.getLoc());
     op.erase();

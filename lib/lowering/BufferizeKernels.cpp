@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "Kernel.h"
+#include "PlaceParts.h"
 #include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
 #include "mlir/IR/Dominance.h"
 #include "mlir/Transforms/CSE.h"
@@ -69,6 +70,7 @@ struct BufferizeKernelsPass : lowering::impl::BufferizeKernelsPassBase<Bufferize
     for (func::FuncOp kernel : getOperation().getOps<func::FuncOp>()) {
       if (!isKernel(kernel))
         continue;
+      placeParts(kernel);
       computeInPlace(kernel);
       bufferization::OneShotBufferizationOptions options;
       bufferization::BufferizationState state;

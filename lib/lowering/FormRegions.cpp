@@ -65,7 +65,10 @@ private:
       wholeInStrip = whole;
       grow(strips, Growth::strip);
       bool joins = llvm::count_if(strips.getMembers(), [](auto &member) { return isProduct(member.first); }) > 1;
-      if (joins && chooseStrips(strips))
+      // Products beside each other, with no whole rows between them, are blocks of one kind.
+      bool isWhole = llvm::any_of(llvm::zip(strips.getAxes(), region.getAxes()),
+                                  [](auto axes) { return std::get<0>(axes).isActive != std::get<1>(axes).isActive; });
+      if (joins && (isWhole ? chooseStrips(strips) : chooseBlocks(strips)))
         return take(std::move(strips));
     }
     grow(region, Growth::block);
@@ -167,7 +170,7 @@ private:
       return countElements(region, missing) <= mostInStrip &&
              llvm::all_of(missing, [&](int64_t axis) { return region.getAxes()[axis].role == wholeInStrip; });
     case Growth::rows:
-      return !isProduct(op) && (missing.empty() || leavesRows(region, missing));
+      return !isProduct(op) && ((missing.empty() && !isRepeated(op, ties)) || leavesRows(region, missing));
     }
     return false;
   }
@@ -201,14 +204,22 @@ private:
     return count;
   }
 
+  /// Whether a tile has more of the op's loops than single elements, as where all of an image is summed up.
+  static bool isRepeated(Operation *op, ArrayRef<Tie> ties) {
+    auto generic = dyn_cast<linalg::LinalgOp>(op);
+    if (!generic)
+      return false;
+    return llvm::any_of(llvm::zip(ties, generic.getIteratorTypesArray(), boundsOfLoops(generic)), [](auto loop) {
+      auto [tie, kind, bound] = loop;
+      return kind == utils::IteratorType::parallel && !tie.isTied() && bound != 1;
+    });
+  }
+
   static bool leavesRows(const KernelRegion &region, ArrayRef<int64_t> missing) {
     KernelRegion smaller = region;
     for (int64_t axis : missing)
       smaller.dropAxis(axis);
-    int64_t rows = 1;
-    for (const RegionAxis &axis : smaller.getAxes())
-      rows *= axis.isActive ? axis.bound : 1;
-    return rows >= leastTiles && bytesOfTile(smaller, /*ofOneElement=*/true) <= mostBytesOfRow;
+    return countRows(smaller) >= leastTiles && bytesOfTile(smaller, /*ofOneElement=*/true) <= mostBytesOfRow;
   }
 
   Block &block;

@@ -22,10 +22,25 @@ static Value skipCasts(Value value) {
   return value;
 }
 
+/// Each operand has loops of its own, or there are none that both have: otherwise every element of the second operand
+/// meets but one of the first at a time, as in a convolution of single channels, and there is nothing to block.
+static bool hasRowsOrColumns(linalg::LinalgOp op) {
+  AffineMap left = op.getMatchingIndexingMap(op.getDpsInputOperand(0)),
+            right = op.getMatchingIndexingMap(op.getDpsInputOperand(1));
+  bool hasColumns = false, isShared = false;
+  for (auto [loop, kind] : llvm::enumerate(op.getIteratorTypesArray())) {
+    if (kind != utils::IteratorType::parallel)
+      continue;
+    hasColumns |= !left.isFunctionOfDim(loop);
+    isShared |= left.isFunctionOfDim(loop) && right.isFunctionOfDim(loop);
+  }
+  return hasColumns || !isShared;
+}
+
 bool lowering::isProduct(Operation *op) {
   auto generic = dyn_cast_or_null<linalg::LinalgOp>(op);
   if (!generic || generic.getNumReductionLoops() == 0 || generic.getNumDpsInputs() != 2 ||
-      generic.getNumDpsInits() != 1)
+      generic.getNumDpsInits() != 1 || !hasRowsOrColumns(generic))
     return false;
   Block *body = generic.getBlock();
   Operation *sum = skipCasts(body->getTerminator()->getOperand(0)).getDefiningOp();

@@ -36,7 +36,8 @@ struct RegionAxis {
   bool isActive = true;
 };
 
-/// Multiply-adds over two operands under reductions: a contraction or a convolution, by structure.
+/// Multiply-adds over two operands under reductions: a contraction or a convolution, by structure. Where the second
+/// operand has no loops of its own but shares some with the first (single channels), it is an op over rows like others.
 bool isProduct(mlir::Operation *op);
 
 /// A linalg op or a change of shape, which can be a member.

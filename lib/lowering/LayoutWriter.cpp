@@ -142,6 +142,25 @@ void LayoutWriter::visit(Operation *op) {
     restoreOperands(op);
 }
 
+/// A copy in another order of a tensor that is padded first: padded in that order, so that the copy is made in its
+/// place.
+void LayoutWriter::turnBeforePadding(linalg::GenericOp op) {
+  auto insert = op.getInputs().front().getDefiningOp<tensor::InsertSliceOp>();
+  if (!insert || !insert->hasOneUse() || !insert.getDest().getDefiningOp<linalg::FillOp>() ||
+      insert.getSourceType().getRank() != insert.getDestType().getRank())
+    return;
+  DimOrder order;
+  for (AffineExpr expression : op.getMatchingIndexingMap(op.getDpsInputOperand(0)).getResults())
+    order.push_back(cast<AffineDimExpr>(expression).getPosition());
+  order = invert(order);
+  Value source = transposeDims(rewriter, op.getLoc(), insert.getSource(), order);
+  Value padded = tensor::InsertSliceOp::create(
+      rewriter, op.getLoc(), source, bring(insert.getDest(), order), reorder(insert.getMixedOffsets(), order),
+      reorder(insert.getMixedSizes(), order), reorder(insert.getMixedStrides(), order));
+  if (padded.getType() == op.getResult(0).getType())
+    op.getResult(0).replaceAllUsesWith(padded);
+}
+
 /// The operand itself under another order of dims; only what comes as the model has it is copied for a convolution.
 bool LayoutWriter::moveMarked(linalg::GenericOp op) {
   auto isRestored = op->getAttrOfType<BoolAttr>(kLayoutAttr);
@@ -150,8 +169,10 @@ bool LayoutWriter::moveMarked(linalg::GenericOp op) {
   op->removeAttr(kLayoutAttr);
   Value input = op.getInputs().front();
   const Stored *found = find(input);
-  if (!found && !isRestored.getValue())
+  if (!found && !isRestored.getValue()) {
+    turnBeforePadding(op);
     return true;
+  }
   DimOrder position(op.getNumLoops());
   for (auto [dim, expression] : llvm::enumerate(op.getMatchingIndexingMap(op.getDpsInputOperand(0)).getResults()))
     position[dim] = cast<AffineDimExpr>(expression).getPosition();

@@ -42,6 +42,7 @@ private:
 
   void visit(mlir::Operation *op);
   bool moveMarked(mlir::linalg::GenericOp op);
+  void turnBeforePadding(mlir::linalg::GenericOp op);
   bool moveGeneric(mlir::linalg::GenericOp op);
   bool moveInsert(mlir::tensor::InsertSliceOp op);
   bool moveExtract(mlir::tensor::ExtractSliceOp op);

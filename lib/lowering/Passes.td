@@ -169,8 +169,8 @@ def FormRegionsPass : Pass<"partita-form-regions", "::mlir::func::FuncOp"> {
 def BufferizeKernelsPass : Pass<"partita-bufferize-kernels", "::mlir::ModuleOp"> {
   let summary = "kernels on tensors become kernels on buffers";
   let description = [{
-    Results are computed in the caller's buffers where possible; then upstream's one-shot bufferization runs on each
-    kernel. Buffers of a communication are neither copied nor reused while it is in flight.
+    Results are computed in the caller's buffers where possible, and what becomes the inside of a padded tensor is computed
+    there; then upstream's one-shot bufferization runs on each kernel. Buffers of a communication are neither copied nor reused while it is in flight.
   }];
   let dependentDialects = ["::mlir::bufferization::BufferizationDialect", "::mlir::memref::MemRefDialect",
                            "::mlir::linalg::LinalgDialect"];
@@ -180,8 +180,9 @@ def BlockContractionsPass : Pass<"partita-block-contractions", "::mlir::ModuleOp
   let summary = "matrix products and convolutions become calls of blocked, vectorised functions";
   let description = [{
     Multiply-add ops are known by their structure. Loops get roles by where they occur and by their strides: columns are
-    contiguous in the result and absent in A, rows are absent in B, k is reduced, the rest is outer. Blocks of A and, unless
-    it lies so already, of B are packed into scratch; a tile of the result stays in vector registers while k runs. Packing,
+    contiguous in the result and absent in A, rows are absent in B, k is reduced, the rest is outer. A tile of the result
+    stays in vector registers while k runs. Where strides are known, tiles read both operands where they lie, through the
+    windows of a convolution, too; else blocks of A and, unless it lies so already, of B are packed into scratch. Packing,
     blocked loops and tiles are functions that all kernels share. What has no such roles is left for loops.
 
     ```mlir
@@ -189,7 +190,7 @@ def BlockContractionsPass : Pass<"partita-block-contractions", "::mlir::ModuleOp
     linalg.fill ins(%zero : f32) outs(%c : memref<64x96xf32>)
     linalg.generic {...} ins(%a, %b : memref<64x32xf32>, memref<32x96xf32>) outs(%c : memref<64x96xf32>) {multiply, add}
     // after
-    scf.execute_region { ... llvm.call @partita_contract_f32_f32_f32(...) }
+    scf.execute_region { ... llvm.call @partita_tile_f32_13x2_at_1_0_32_1(...) ... }
     ```
   }];
   let options = [Option<"cpu", "cpu", "std::string", "\"native\"", "The processor, as in --cpu">,

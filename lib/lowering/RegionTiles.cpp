@@ -6,11 +6,15 @@ using namespace mlir;
 using namespace partita;
 using namespace partita::lowering;
 
-/// What a tile of rows may take: a part of the cache next to a core (256 KiB at least on what is made today).
-constexpr int64_t bytesOfRowTile = 96 << 10;
-/// Multiply-adds below which a product is not worth threads (about 20 microseconds), and below which no tile of it
+/// What a tile of rows may take: a part of the cache next to a core (256 KiB at least on what is made today). Tiles
+/// that read windows read what lies between them twice, so that these may be larger.
+constexpr int64_t bytesOfRowTile = 96 << 10, bytesOfWindowTile = 192 << 10;
+/// Elements of the longest vectors, and elements along contiguous memory that a tile of windows has, where there are
+/// more.
+constexpr int64_t vectorLanes = 16, windowColumns = 64;
+/// Multiply-adds below which a product is not worth threads (10 to 20 microseconds), and below which no tile of it
 /// goes.
-constexpr int64_t leastProduct = 1 << 20, leastProductTile = 2 << 20;
+constexpr int64_t leastProduct = 1 << 20;
 /// Bytes that must be moved, weighted by what is computed on them, for threads to pay.
 constexpr int64_t leastRowWork = 256 << 10, leastRowTileWork = 64 << 10;
 /// Rows and columns of a block of a product: its result stays in the cache beside the operands' packed parts.
@@ -50,33 +54,47 @@ static int64_t sizeOf(const KernelRegion &region, Tie tie, int64_t whole, bool o
   return tie.scale * (ofOneElement ? 1 : tileOf(region.getAxes()[tie.axis]));
 }
 
+/// How far an operand is read along each dim by loops of these sizes: windows reach as far as all their loops together.
+static SmallVector<int64_t> readSizes(AffineMap map, ArrayRef<int64_t> loops) {
+  SmallVector<AffineExpr> last;
+  for (int64_t size : loops)
+    last.push_back(getAffineConstantExpr(std::max<int64_t>(size, 1) - 1, map.getContext()));
+  SmallVector<int64_t> sizes;
+  for (AffineExpr expression : map.getResults()) {
+    auto reach = dyn_cast<AffineConstantExpr>(expression.replaceDims(last));
+    sizes.push_back(reach ? reach.getValue() + 1 : unknownBound);
+  }
+  return sizes;
+}
+
 int64_t lowering::bytesOfTile(const KernelRegion &region, bool ofOneElement) {
   int64_t bytes = 0;
   DenseSet<Value> counted;
-  auto count = [&](Value value, ArrayRef<Tie> ties) {
-    bool isTied = llvm::any_of(ties, [](Tie tie) { return tie.isTied(); });
+  auto count = [&](Value value, ArrayRef<int64_t> sizes, bool isTied) {
     if (!isTied || !counted.insert(value).second)
       return;
     int64_t size = std::max<int64_t>(getElementBits(getElementTypeOrSelf(value.getType())) / 8, 1);
-    for (auto [tie, bound] : llvm::zip(ties, boundsOf(value)))
-      size *= sizeOf(region, tie, bound, ofOneElement);
+    for (auto [part, bound] : llvm::zip(sizes, boundsOf(value)))
+      size *= std::min(part, bound);
     bytes += size;
   };
   for (auto &[op, ties] : region.getMembers()) {
     auto generic = dyn_cast<linalg::LinalgOp>(op);
     if (!generic)
       continue;
-    for (OpOperand *input : generic.getDpsInputOperands()) {
-      Ties dims;
-      for (AffineExpr expression : generic.getMatchingIndexingMap(input).getResults()) {
-        auto dim = dyn_cast<AffineDimExpr>(expression);
-        dims.push_back(dim ? ties[dim.getPosition()] : Tie());
-      }
-      if (isa<RankedTensorType>(input->get().getType()))
-        count(input->get(), dims);
+    SmallVector<int64_t> loops;
+    for (auto [tie, bound] : llvm::zip(ties, boundsOfLoops(generic)))
+      loops.push_back(sizeOf(region, tie, bound, ofOneElement));
+    for (OpOperand &operand : op->getOpOperands()) {
+      Value value = generic.isDpsInit(&operand) ? generic.getTiedOpResult(&operand) : operand.get();
+      if (!isa<RankedTensorType>(value.getType()))
+        continue;
+      AffineMap map = generic.getMatchingIndexingMap(&operand);
+      bool isTied = false;
+      for (auto [loop, tie] : llvm::enumerate(ties))
+        isTied |= tie.isTied() && map.isFunctionOfDim(loop);
+      count(value, readSizes(map, loops), isTied);
     }
-    for (Value result : op->getResults())
-      count(result, region.tiesOf(result));
   }
   return bytes;
 }
@@ -100,14 +118,39 @@ static double countWork(const KernelRegion &region, bool ofProducts, bool inTile
   return work;
 }
 
-/// Cuts the axes of one role, the last one first, so that a tile has at most this many elements of them together.
-static void cutRole(KernelRegion &region, AxisRole role, int64_t most, int64_t multiple) {
+/// The largest divisor of the extent that is at most `most` and a multiple of `multiple`; 0 if there is none.
+static int64_t cutExactly(int64_t extent, int64_t most, int64_t multiple) {
+  for (int64_t tile = most / multiple * multiple; tile > 0; tile -= multiple)
+    if (extent % tile == 0)
+      return tile;
+  return 0;
+}
+
+/// Columns are cut into tiles of one extent, or not at all: tiles of different extents know less about theirs. Panels,
+/// which consist of `perColumn` columns each, may be few in a tile.
+static int64_t cutColumns(int64_t extent, int64_t most, int64_t perColumn) {
+  if (extent <= most)
+    return std::max<int64_t>(extent, 1);
+  if (perColumn > 1)
+    return cutExactly(extent, most, 1);
+  int64_t tile = cutExactly(extent, most, vectorLanes);
+  if (2 * tile > most)
+    return tile;
+  return extent <= mostColumns ? extent : cutEvenly(extent, most, 32);
+}
+
+/// Cuts the axes of one role, the last one first, so that a tile has at most this many elements of them together. The
+/// last axis of rows is cut into multiples of eight, if it can.
+static void cutRole(KernelRegion &region, AxisRole role, int64_t most, int64_t perColumn) {
+  int64_t multiple = most >= 8 ? 8 : 1;
   for (int64_t number = region.getAxes().size(); number-- > 0;) {
     RegionAxis &axis = region.getAxis(number);
     if (!axis.isActive || axis.role != role)
       continue;
-    axis.tile = cutEvenly(axis.bound, most, most >= multiple ? multiple : 1);
+    axis.tile =
+        role == AxisRole::column ? cutColumns(axis.bound, most, perColumn) : cutEvenly(axis.bound, most, multiple);
     most = std::max<int64_t>(most / std::max<int64_t>(axis.tile, 1), 1);
+    multiple = axis.bound > 1 ? 1 : multiple;
   }
 }
 
@@ -167,12 +210,12 @@ bool lowering::chooseBlocks(KernelRegion &region) {
     for (auto [number, axis] : llvm::enumerate(region.getAxes()))
       if (axis.role == AxisRole::batch)
         region.getAxis(number).tile = 1;
-    cutRole(region, AxisRole::row, std::max<int64_t>(rows / perRow, 1), 8);
-    cutRole(region, AxisRole::column, std::max<int64_t>(columns / perColumn, 1), perColumn > 1 ? 1 : 32);
+    cutRole(region, AxisRole::row, std::max<int64_t>(rows / perRow, 1), 1);
+    cutRole(region, AxisRole::column, std::max<int64_t>(columns / perColumn, 1), perColumn);
   };
   for (cut(); countTiles(region) < wantedBlocks; cut()) {
     bool canHalve = rows > leastRows || columns > leastColumns;
-    if (!canHalve || work < 2 * static_cast<double>(leastProductTile) * countTiles(region))
+    if (!canHalve || work < 2 * static_cast<double>(leastProduct) * countTiles(region))
       break;
     // The second operand, mostly a weight, is read once for all rows of a block: rows are cut last.
     if (columns > leastColumns)
@@ -184,8 +227,8 @@ bool lowering::chooseBlocks(KernelRegion &region) {
   for (int64_t number = region.getAxes().size(); number-- > 0;) {
     RegionAxis &axis = region.getAxis(number);
     double inTile = countWork(region, true, true);
-    if (axis.isActive && axis.role == AxisRole::batch && inTile < leastProductTile)
-      axis.tile = cutEvenly(axis.bound, std::max<int64_t>(1, leastProductTile / std::max(inTile, 1.0)));
+    if (axis.isActive && axis.role == AxisRole::batch && inTile < leastProduct)
+      axis.tile = cutEvenly(axis.bound, std::max<int64_t>(1, leastProduct / std::max(inTile, 1.0)));
   }
   return countTiles(region) > 1;
 }
@@ -216,29 +259,123 @@ bool lowering::chooseStrips(KernelRegion &region) {
   return countTiles(region) > 1;
 }
 
+/// A part of contiguous memory of at least `least` elements that divides the extent: whole vectors if there are such,
+/// halves of vectors else; all of it if there is none.
+static int64_t cutContiguous(int64_t extent, int64_t least) {
+  for (int64_t lanes : {vectorLanes, vectorLanes / 2})
+    for (int64_t tile = llvm::divideCeil(least, lanes) * lanes; tile < std::min(extent, 4 * least); tile += lanes)
+      if (extent % tile == 0)
+        return tile;
+  return extent;
+}
+
+/// Whether all results lie contiguously along the axis.
+static bool isContiguous(const KernelRegion &region, int64_t axis) {
+  return llvm::all_of(region.findResults(), [&](Value result) {
+    Ties ties = region.tiesOf(result);
+    return !ties.empty() && ties.back().axis == axis && ties.back().scale == 1;
+  });
+}
+
+int64_t lowering::countRows(const KernelRegion &region) {
+  int64_t rows = 1;
+  for (auto [number, axis] : llvm::enumerate(region.getAxes()))
+    if (axis.isActive)
+      rows *= isContiguous(region, number) ? std::max<int64_t>(axis.bound / vectorLanes, 1) : axis.bound;
+  return rows;
+}
+
+/// As many rows as fit, along the last axes first.
+static void cutRows(KernelRegion &region) {
+  for (int64_t number = region.getAxes().size(); number-- > 0;) {
+    RegionAxis &axis = region.getAxis(number);
+    if (!axis.isActive)
+      continue;
+    int64_t one = std::max<int64_t>(bytesOfTile(region), 1);
+    int64_t most = std::max<int64_t>(bytesOfRowTile / one, 1);
+    int64_t vectors = 0;
+    if (most < axis.bound && isContiguous(region, number))
+      vectors = std::max(cutExactly(axis.bound, most, vectorLanes),
+                         most < vectorLanes ? cutContiguous(axis.bound, vectorLanes) : 0);
+    axis.tile = vectors > 0 ? vectors : cutEvenly(axis.bound, most);
+    if (axis.tile < axis.bound)
+      break;
+  }
+}
+
+/// Which axes the region reads through windows.
+static SmallVector<bool> findWindows(const KernelRegion &region) {
+  SmallVector<bool> isWindow(region.getAxes().size());
+  for (auto &[op, ties] : region.getMembers()) {
+    auto generic = dyn_cast<linalg::LinalgOp>(op);
+    if (!generic)
+      continue;
+    for (AffineMap map : generic.getIndexingMapsArray())
+      for (AffineExpr expression : map.getResults())
+        for (auto [loop, tie] : llvm::enumerate(ties))
+          if (tie.isTied() && !isa<AffineDimExpr>(expression) && expression.isFunctionOfDim(loop))
+            isWindow[tie.axis] = true;
+  }
+  return isWindow;
+}
+
+/// The longest tile of an axis with which all of a tile takes no more than that.
+static int64_t fitTile(KernelRegion &region, int64_t number, int64_t bytes) {
+  RegionAxis &axis = region.getAxis(number);
+  int64_t fits = 1;
+  for (int64_t low = 2, high = axis.bound; low <= high;) {
+    axis.tile = low + (high - low) / 2;
+    bool isSmall = bytesOfTile(region) <= bytes;
+    fits = isSmall ? axis.tile : fits;
+    (isSmall ? low : high) = isSmall ? axis.tile + 1 : axis.tile - 1;
+  }
+  return fits;
+}
+
+/// Windows overlap along other axes than the last one: a tile is narrow there, if that leaves whole vectors, and long
+/// along the others.
+static void cutWindows(KernelRegion &region, ArrayRef<bool> isWindow) {
+  int64_t last = region.getAxes().size() - 1;
+  while (last > 0 && !region.getAxes()[last].isActive)
+    --last;
+  for (int64_t number = last; number >= 0; --number) {
+    RegionAxis &axis = region.getAxis(number);
+    if (!axis.isActive)
+      continue;
+    if (number == last && !isWindow[last] && axis.bound > 2 * windowColumns) {
+      axis.tile = cutContiguous(axis.bound, windowColumns);
+      continue;
+    }
+    axis.tile = cutEvenly(axis.bound, fitTile(region, number, bytesOfWindowTile));
+    if (axis.tile < axis.bound)
+      break;
+  }
+}
+
 bool lowering::chooseRows(KernelRegion &region) {
   double work = countWork(region, /*ofProducts=*/false, /*inTile=*/false);
   if (work < leastRowWork)
     return false;
   for (auto [number, axis] : llvm::enumerate(region.getAxes()))
     region.getAxis(number).tile = 1;
-  for (int64_t number = region.getAxes().size(); number-- > 0;) {
-    RegionAxis &axis = region.getAxis(number);
-    if (!axis.isActive)
-      continue;
-    int64_t one = std::max<int64_t>(bytesOfTile(region), 1);
-    axis.tile = cutEvenly(axis.bound, std::max<int64_t>(bytesOfRowTile / one, 1));
-    if (axis.tile < axis.bound)
-      break;
-  }
+  SmallVector<bool> isWindow = findWindows(region);
+  if (llvm::is_contained(isWindow, true))
+    cutWindows(region, isWindow);
+  else
+    cutRows(region);
   // Fewer than wanted: smaller tiles along the first axis that is cut, or the first that could be.
   for (auto [number, axis] : llvm::enumerate(region.getAxes())) {
     int64_t tiles = countTiles(region);
     if (!axis.isActive || axis.bound <= 1 || tiles >= wantedTiles)
       continue;
     int64_t parts = std::min<int64_t>(wantedTiles / tiles, work / leastRowTileWork / tiles);
-    if (parts > 1)
-      region.getAxis(number).tile = cutEvenly(tileOf(axis), llvm::divideCeil(tileOf(axis), parts));
+    if (parts <= 1)
+      continue;
+    int64_t whole = tileOf(axis), part = llvm::divideCeil(whole, parts);
+    bool isVector = isContiguous(region, number);
+    int64_t vectors = isVector ? cutContiguous(whole, std::max(vectorLanes, part)) : whole;
+    region.getAxis(number).tile =
+        vectors < whole || (isVector && whole <= windowColumns) ? vectors : cutEvenly(whole, part);
   }
   return countTiles(region) > 1;
 }

@@ -15,6 +15,9 @@ namespace partita::lowering {
 /// Bytes of all values in a tile, at tile sizes chosen so far, or at one element of every axis.
 int64_t bytesOfTile(const KernelRegion &region, bool ofOneElement = false);
 
+/// How many tiles the active axes could give at most; along contiguous memory a tile has a whole vector.
+int64_t countRows(const KernelRegion &region);
+
 /// Blocks of rows and columns of a product.
 bool chooseBlocks(KernelRegion &region);
 /// Rows of two products with whole rows between them.

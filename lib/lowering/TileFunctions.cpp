@@ -15,6 +15,19 @@ std::string lowering::nameOf(Type type) {
   return name;
 }
 
+/// Nothing for packed rows.
+static std::string describeReads(const TileReads &reads) {
+  std::string name;
+  if (reads.far == kPackedRow && reads.run == 1 && reads.outer.empty() && reads.inner.stride == 1)
+    return name;
+  llvm::raw_string_ostream os(name);
+  os << "_at_" << reads.run << "_" << reads.near << "_" << reads.far;
+  for (TileReads::Loop loop : reads.outer)
+    os << "_" << loop.extent << "x" << loop.stride;
+  os << "_" << reads.inner.stride;
+  return name;
+}
+
 TileShape lowering::chooseTile(const CpuTarget &cpu, Type computed) {
   TileShape shape;
   // More lanes than 16 would make a tile wider than a panel.
@@ -76,13 +89,30 @@ private:
   }
 
   SmallVector<Value> writeSums() {
-    SmallVector<Value> carried{a, b};
+    SmallVector<Value> carried{b};
     for (int64_t i = 0; i < kind.rows * kind.vectors; ++i)
       carried.push_back(at.zero(vector));
-    SmallVector<Value> results = at.loop(at.number(0), count, at.number(1), carried,
-                                         [&](Value, ValueRange values) { return writeStep(values); });
-    results.erase(results.begin(), results.begin() + 2);
+    SmallVector<Value> results = writeReduced(kind.reads.outer, a, carried);
+    results.erase(results.begin());
     return results;
+  }
+
+  /// The loops over k; B and the sums are carried through all of them.
+  SmallVector<Value> writeReduced(ArrayRef<TileReads::Loop> loops, Value from, ValueRange carried) {
+    if (!loops.empty())
+      return at.loop(at.number(0), at.number(loops[0].extent), at.number(1), carried, [&](Value i, ValueRange values) {
+        return writeReduced(loops.drop_front(), at.move(from, at.mul(i, loops[0].stride * bytes)), values);
+      });
+    SmallVector<Value> inner{from};
+    llvm::append_range(inner, carried);
+    SmallVector<Value> results =
+        at.loop(at.number(0), count, at.number(1), inner, [&](Value, ValueRange values) { return writeStep(values); });
+    results.erase(results.begin());
+    return results;
+  }
+
+  int64_t offsetOf(int64_t row) const {
+    return (row / kind.reads.run * kind.reads.far + row % kind.reads.run * kind.reads.near) * bytes;
   }
 
   SmallVector<Value> writeStep(ValueRange values) {
@@ -97,9 +127,9 @@ private:
       columns.push_back(isDot ? dot.widenB(stored, {kind.stored, kind.widening})
                               : at.widen(stored, kind.stored, kind.computed, kind.widening));
     }
-    SmallVector<Value> results{at.move(nextA, bytes), at.move(nextB, fromBToB)};
+    SmallVector<Value> results{at.move(nextA, kind.reads.inner.stride * bytes), at.move(nextB, fromBToB)};
     for (int64_t row = 0; row < kind.rows; ++row) {
-      Value address = at.move(nextA, row * kPackedRow * bytes);
+      Value address = at.move(nextA, offsetOf(row));
       Value factor = isDot ? dot.readA(address) : at.splat(at.load(kind.computed, address, bytes), lanes);
       for (int64_t i = 0; i < kind.vectors; ++i)
         results.push_back(multiplyAdd(factor, columns[i], values[2 + row * kind.vectors + i]));
@@ -150,6 +180,7 @@ LLVM::LLVMFuncOp lowering::getTile(ModuleOp module, const CpuTarget &cpu, const 
   if (kind.dot != Dot::none)
     name += "dot" + std::to_string(countGroup(kind.dot)) + (kind.isUnsignedA ? "u_" : "_");
   name += std::to_string(kind.rows) + "x" + std::to_string(kind.vectors) + (kind.isMasked ? "_masked" : "");
+  name += describeReads(kind.reads);
   if (auto function = module.lookupSymbol<LLVM::LLVMFuncOp>(name))
     return function;
   FunctionWriter writer = FunctionWriter::begin(module, name, getTileType(module.getContext()).getParams());

@@ -25,6 +25,17 @@ struct TileShape {
 };
 TileShape chooseTile(const CpuTarget &cpu, mlir::Type computed);
 
+/// Where a tile finds A, in elements: row r lies at r / run * far + r % run * near. The loops over k outside of the
+/// innermost one are outermost first.
+struct TileReads {
+  struct Loop {
+    int64_t extent, stride;
+  };
+  int64_t run = 1, near = 0, far = kPackedRow;
+  llvm::SmallVector<Loop> outer;
+  Loop inner{0, 1}; ///< Its extent is an argument of the tile.
+};
+
 struct TileKind {
   mlir::Type computed;
   mlir::Type stored; ///< Of B; A is packed as computed, or for the dot instruction.
@@ -33,10 +44,11 @@ struct TileKind {
   bool isMasked; ///< Fewer columns than the vectors have lanes.
   Dot dot = Dot::none;
   bool isUnsignedA = false; ///< Of Dot::bytes: A is the unsigned operand.
+  TileReads reads{};        ///< Packed rows, if nothing else is said.
 };
 
-/// Arguments: A (packed rows), B, C, number of k or units, bytes from one to the next in B, bytes from row to row in C,
-/// whether C is added to (i64, 0 or 1), columns (where masked).
+/// Arguments: A, B, C, number of k (of the innermost loop) or units, bytes from one to the next in B, bytes from row to
+/// row in C, whether C is added to (i64, 0 or 1), columns (where masked).
 mlir::LLVM::LLVMFuncOp getTile(mlir::ModuleOp module, const CpuTarget &cpu, const TileKind &kind);
 mlir::LLVM::LLVMFunctionType getTileType(mlir::MLIRContext *context);
 

@@ -43,7 +43,23 @@ private:
     for (const RepeatedSegment &segment : findRepeatedSegments(ops, {.comparePlan = true}))
       for (size_t copy = 0; copy <= segment.count; ++copy)
         cuts.insert(segment.first + copy * segment.period);
-    return {cuts.begin(), cuts.end()};
+    std::set<size_t> moved{0, ops.size()};
+    for (size_t cut : llvm::drop_end(llvm::drop_begin(cuts))) {
+      while (cut < ops.size() && endsPiece(ops[cut]))
+        ++cut;
+      moved.insert(cut);
+    }
+    return {moved.begin(), moved.end()};
+  }
+
+  /// Whether an op behind a cut as well ends the piece before it: it alone reads a value, and what it makes of that is
+  /// as large. A relu behind a sum is computed where the sum is.
+  static bool endsPiece(Operation *op) {
+    if (op->getNumOperands() != 1 || op->getNumResults() != 1 || op->getNumRegions() > 0)
+      return false;
+    Value operand = op->getOperand(0);
+    return operand.getDefiningOp() && operand.hasOneUse() && operand.getType() == op->getResult(0).getType() &&
+           op->getBlock() == operand.getParentBlock();
   }
 
   void outlinePiece(func::FuncOp stageFunction, ArrayRef<Operation *> ops) {

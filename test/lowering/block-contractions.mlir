@@ -4,12 +4,60 @@
 // Z80: E-CPU: 'z80' is no processor
 
 #mk = affine_map<(m, n, k) -> (m, k)>
+#km = affine_map<(m, n, k) -> (k, m)>
 #kn = affine_map<(m, n, k) -> (k, n)>
 #mn = affine_map<(m, n, k) -> (m, n)>
 #nk = affine_map<(m, n, k) -> (n, k)>
 
-// 30 rows are three tiles of ten. The fill is folded: C is overwritten. 40 columns leave eight, half a vector.
+// Both operands are read where they lie: rows of A are 64 elements apart. 30 rows are three tiles of ten. The fill is
+// folded: C is overwritten. 40 columns leave eight, half a vector.
 // CHECK-LABEL: func.func @dense
+// CHECK-NOT: linalg
+// CHECK-NOT: memref.alloc
+// CHECK: llvm.call @partita_tile_f32_10x2_at_1_0_64_1(
+// CHECK: llvm.call @partita_tile_f32_10x1_masked_at_1_0_64_1(
+// CHECK-NOT: linalg
+// CHECK: return
+// Six rows fit into the registers of AVX2: five tiles of six.
+// V3-LABEL: func.func @dense
+// V3: llvm.call @partita_tile_f32_6x2_at_1_0_64_1(
+// V3: llvm.call @partita_tile_f32_6x1_at_1_0_64_1(
+func.func @dense(%context: !llvm.ptr, %a: memref<30x64xf32>, %b: memref<64x40xf32>, %c: memref<30x40xf32>) attributes {partita_collective.kernel = @s} {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%c : memref<30x40xf32>)
+  linalg.generic {indexing_maps = [#mk, #kn, #mn], iterator_types = ["parallel", "parallel", "reduction"]} ins(%a, %b : memref<30x64xf32>, memref<64x40xf32>) outs(%c : memref<30x40xf32>) {
+  ^bb0(%x: f32, %y: f32, %z: f32):
+    %p = arith.mulf %x, %y : f32
+    %s = arith.addf %z, %p : f32
+    linalg.yield %s : f32
+  }
+  return
+}
+
+// A 3x3 convolution: tiles of two rows of seven positions, then of one; k is three runs of 192 elements, 9 * 64 apart. The
+// filter lies in two panels.
+// CHECK-LABEL: func.func @windows
+// CHECK-NOT: linalg
+// CHECK: scf.for {{.*}} {
+// CHECK: llvm.call @partita_tile_f32_14x2_at_7_64_576_3x576_1(
+// CHECK: llvm.call @partita_tile_f32_7x2_at_7_64_576_3x576_1(
+// CHECK-NOT: linalg
+// CHECK: return
+#image = affine_map<(n, h, w, i, j, c, o, p) -> (n, h + i, w + j, c)>
+#filter = affine_map<(n, h, w, i, j, c, o, p) -> (o, i, j, c, p)>
+#sums = affine_map<(n, h, w, i, j, c, o, p) -> (n, h, w, o, p)>
+func.func @windows(%context: !llvm.ptr, %a: memref<1x9x9x64xf32>, %b: memref<2x3x3x64x32xf32>, %c: memref<1x7x7x2x32xf32>) attributes {partita_collective.kernel = @s} {
+  linalg.generic {indexing_maps = [#image, #filter, #sums], iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction", "reduction", "parallel", "parallel"]} ins(%a, %b : memref<1x9x9x64xf32>, memref<2x3x3x64x32xf32>) outs(%c : memref<1x7x7x2x32xf32>) {
+  ^bb0(%x: f32, %y: f32, %z: f32):
+    %p = arith.mulf %x, %y : f32
+    %s = arith.addf %z, %p : f32
+    linalg.yield %s : f32
+  }
+  return
+}
+
+// The transpose of A is packed.
+// CHECK-LABEL: func.func @transposed
 // CHECK-NOT: linalg
 // CHECK: scf.execute_region
 // CHECK: llvm.mlir.addressof @partita_tile_f32_10x2 :
@@ -18,13 +66,13 @@
 // CHECK-NOT: linalg
 // CHECK: return
 // Six rows fit into the registers of AVX2: five tiles of six.
-// V3-LABEL: func.func @dense
+// V3-LABEL: func.func @transposed
 // V3: llvm.mlir.addressof @partita_tile_f32_6x2 :
 // V3: llvm.mlir.addressof @partita_tile_f32_6x1 :
-func.func @dense(%context: !llvm.ptr, %a: memref<30x64xf32>, %b: memref<64x40xf32>, %c: memref<30x40xf32>) attributes {partita_collective.kernel = @s} {
+func.func @transposed(%context: !llvm.ptr, %a: memref<64x30xf32>, %b: memref<64x40xf32>, %c: memref<30x40xf32>) attributes {partita_collective.kernel = @s} {
   %zero = arith.constant 0.0 : f32
   linalg.fill ins(%zero : f32) outs(%c : memref<30x40xf32>)
-  linalg.generic {indexing_maps = [#mk, #kn, #mn], iterator_types = ["parallel", "parallel", "reduction"]} ins(%a, %b : memref<30x64xf32>, memref<64x40xf32>) outs(%c : memref<30x40xf32>) {
+  linalg.generic {indexing_maps = [#km, #kn, #mn], iterator_types = ["parallel", "parallel", "reduction"]} ins(%a, %b : memref<64x30xf32>, memref<64x40xf32>) outs(%c : memref<30x40xf32>) {
   ^bb0(%x: f32, %y: f32, %z: f32):
     %p = arith.mulf %x, %y : f32
     %s = arith.addf %z, %p : f32

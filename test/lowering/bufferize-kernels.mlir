@@ -32,3 +32,33 @@ func.func private @segment(%a: tensor<4x6xf32, #sum>, %b: tensor<4x6xf32, #whole
 func.func private @pass_through(%b: tensor<4x6xf32, #whole>) -> tensor<4x6xf32, #whole> attributes {partita_collective.stage = @s} {
   return %b : tensor<4x6xf32, #whole>
 }
+
+// The inside of a padded image is computed in its place: two rows and two columns around it are filled, nothing is copied.
+// CHECK-LABEL: func.func @padded
+// CHECK: %[[LARGE:.*]] = memref.alloc() {{.*}} : memref<6x7xf32>
+// CHECK-COUNT-4: linalg.fill
+// CHECK-NOT: linalg.fill
+// CHECK-NOT: memref.alloc
+// CHECK: scf.forall
+// CHECK-NOT: memref.copy
+// CHECK: return
+func.func @padded(%context: !llvm.ptr, %x: memref<4x5xf32>, %y: memref<6x7xf32>) attributes {partita_collective.kernel = @s} {
+  %zero = arith.constant 0.0 : f32
+  %in = bufferization.to_tensor %x restrict : memref<4x5xf32> to tensor<4x5xf32>
+  %none = tensor.empty() : tensor<4x5xf32>
+  %rows = scf.forall (%i) in (4) shared_outs(%o = %none) -> (tensor<4x5xf32>) {
+    %from = tensor.extract_slice %in[%i, 0] [1, 5] [1, 1] : tensor<4x5xf32> to tensor<1x5xf32>
+    %to = tensor.extract_slice %o[%i, 0] [1, 5] [1, 1] : tensor<4x5xf32> to tensor<1x5xf32>
+    %row = linalg.exp ins(%from : tensor<1x5xf32>) outs(%to : tensor<1x5xf32>) -> tensor<1x5xf32>
+    scf.forall.in_parallel {
+      tensor.parallel_insert_slice %row into %o[%i, 0] [1, 5] [1, 1] : tensor<1x5xf32> into tensor<4x5xf32>
+    }
+  }
+  %empty = tensor.empty() : tensor<6x7xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%empty : tensor<6x7xf32>) -> tensor<6x7xf32>
+  %image = tensor.insert_slice %rows into %zeros[1, 1] [4, 5] [1, 1] : tensor<4x5xf32> into tensor<6x7xf32>
+  %other = tensor.empty() : tensor<6x7xf32>
+  %result = linalg.negf ins(%image : tensor<6x7xf32>) outs(%other : tensor<6x7xf32>) -> tensor<6x7xf32>
+  bufferization.materialize_in_destination %result in restrict writable %y : (tensor<6x7xf32>, memref<6x7xf32>) -> ()
+  return
+}
