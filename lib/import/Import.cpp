@@ -67,6 +67,7 @@ void partita::import::addImportPasses(OpPassManager &passes) {
   passes.addNestedPass<func::FuncOp>(createRaiseReshapesPass());
   passes.addNestedPass<func::FuncOp>(createSimplifyMovementPass());
   passes.addNestedPass<func::FuncOp>(createRecognizeCompositesPass());
+  passes.addNestedPass<func::FuncOp>(createSimplifyMovementPass());
 }
 
 OwningOpRef<ModuleOp> partita::import::importOnnx(MLIRContext &context, llvm::StringRef path,

@@ -7,10 +7,12 @@ include "mlir/Pass/PassBase.td"
 def RecognizeCompositesPass : Pass<"partita-recognize-composites", "::mlir::func::FuncOp"> {
   let summary = "small ops that exporters write for one composite become that composite";
   let description = [{
-    Layer and RMS norms, gelu, silu, softmax, attention and rotary embeddings, in the spellings of the common exporters. A pattern is taken only where
-    it is the composite for every input; the composite rounds less often than the small ops did. Numbers of patterns may
-    be constants or parameters of one element, which are read from their files; where the files are missing such a
-    pattern stays as it is.
+    Layer and RMS norms, gelu, silu, softmax, attention, rotary embeddings, layers of experts and steps of a GRU that are
+    written out, in the spellings of the common exporters. On the way choices that are spelled as sums of products become
+    choices, ops that change nothing go, and functions of what is repeated are computed once. A pattern is taken only where
+    it is the composite for every input of finite numbers (a choice drops the NaN that 0 * infinity would be); the composite
+    rounds less often than the small ops did. Numbers of patterns may be constants or parameters of one element, tables
+    and masks may be parameters, which are read from their files; where the files are missing such a pattern stays as it is.
 
     ```mlir
     // before

@@ -133,16 +133,31 @@ private:
     return elements && elements.isSplat();
   }
 
-  /// Whether dim `dim` of the reshape's result is made of dims with the parting's extents.
+  /// Whether dim `dim` of the reshape's result is made of dims with the parting's extents, each of one dim or of
+  /// several in a row.
   bool isMerge(ReshapeOp reshape, int64_t dim) const {
     Extents from = extentsOf(reshape.getInput()), to = extentsOf(reshape.getResult());
-    for (size_t start = 0; start + factors.size() <= from.size(); ++start) {
+    for (size_t start = 0; start < from.size(); ++start) {
       std::optional<DimSize> ratio =
           divideProducts(ArrayRef<DimSize>(from).take_front(start), ArrayRef<DimSize>(to).take_front(dim));
-      if (ratio && *ratio == DimSize(1) && ArrayRef<DimSize>(from).slice(start, factors.size()) == ArrayRef(factors))
+      if (ratio && *ratio == DimSize(1) && isMadeOf(ArrayRef<DimSize>(from).drop_front(start)))
         return true;
     }
     return false;
+  }
+
+  /// Whether the first dims are products of the parting's extents, one extent after the other.
+  bool isMadeOf(ArrayRef<DimSize> dims) const {
+    for (const DimSize &factor : factors) {
+      std::optional<DimSize> product(DimSize(1));
+      do {
+        product = dims.empty() ? std::nullopt : multiplyChecked(*product, dims.front());
+        dims = dims.drop_front(dims.empty() ? 0 : 1);
+      } while (product && !(*product == factor));
+      if (!product)
+        return false;
+    }
+    return true;
   }
 
   RankedTensorType partType(Value value, int64_t dim) const {

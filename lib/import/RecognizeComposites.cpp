@@ -21,9 +21,11 @@ void Rewriter::replace(Operation *root, Value value) {
 namespace {
 
 /// Inner patterns before the ones that are made of them.
-constexpr Pattern kPatterns[] = {recognizeNormalized, recognizeNormScale, recognizeNormBias, recognizeNormByFactor,
-                                 recognizeGelu,       recognizeSilu,      recognizeSoftmax,  recognizeRotary,
-                                 recognizeAttention,  recognizeExperts};
+constexpr Pattern kPatterns[] = {recognizeIdentity,     recognizeNarrow,     recognizeChoice,    recognizeIndex,
+                                 recognizeNormFactors,  recognizeNormalized, recognizeNormScale, recognizeNormBias,
+                                 recognizeNormByFactor, recognizeGelu,       recognizeSilu,      recognizeSoftmax,
+                                 recognizeRotary,       recognizeAttention,  recognizeExperts,   recognizeChain,
+                                 recognizeJoin};
 
 struct RecognizeComposites : impl::RecognizeCompositesPassBase<RecognizeComposites> {
   void runOnOperation() override {

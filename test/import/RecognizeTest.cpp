@@ -81,6 +81,21 @@ TEST(Recognize, AttentionComputesTheSame) {
   compareFile("recognize-attention.mlir", import::createRecognizeCompositesPass());
 }
 
+TEST(Recognize, SpellingsOfAttentionComputeTheSame) {
+  compareFile("recognize-attention-spellings.mlir", import::createRecognizeCompositesPass());
+}
+
+TEST(Recognize, NormsComputeTheSame) { compareFile("recognize-norms.mlir", import::createRecognizeCompositesPass()); }
+
+TEST(Recognize, ChoicesComputeTheSame) {
+  compareFile("recognize-choices.mlir", import::createRecognizeCompositesPass());
+}
+
+TEST(Recognize, CellsComputeTheSame) {
+  compareFile("recognize-cells.mlir", import::createRecognizeCompositesPass());
+  compareFile("recognize-cells-refused.mlir", import::createRecognizeCompositesPass());
+}
+
 TEST(Recognize, ExpertsComputeTheSame) {
   compareFile("recognize-experts.mlir", import::createRecognizeCompositesPass());
 }

@@ -55,3 +55,16 @@ func.func @stays(%x: tensor<3x2x4xf32>, %y: tensor<6x4xf32>) -> (tensor<2x3x4xf3
   %6 = partita_graph.reshape "d"(%5) : (tensor<6x4xf32>) -> tensor<3x2x4xf32>
   return %2, %4, %3, %6 : tensor<2x3x4xf32>, tensor<3x2x4xf32>, tensor<6x4xf32>, tensor<3x2x4xf32>
 }
+
+// The heads of keys are repeated: what the parting gives as one dim of 4 was merged from 2 and 2.
+// CHECK-LABEL: func.func @repeated
+// CHECK: partita_graph.contraction "s/parted"
+// CHECK-SAME: -> tensor<3x4x5x5xf32>
+// CHECK-NEXT: return
+func.func @repeated(%q: tensor<3x4x5x2xf32>, %k: tensor<3x2x2x5x2xf32>) -> tensor<3x4x5x5xf32> {
+  %qm = partita_graph.reshape "qm"(%q) : (tensor<3x4x5x2xf32>) -> tensor<12x5x2xf32>
+  %km = partita_graph.reshape "km"(%k) : (tensor<3x2x2x5x2xf32>) -> tensor<12x5x2xf32>
+  %s = partita_graph.contraction "s"(%qm, %km) "axy,azy->axz" : (tensor<12x5x2xf32>, tensor<12x5x2xf32>) -> tensor<12x5x5xf32>
+  %out = partita_graph.reshape "out"(%s) : (tensor<12x5x5xf32>) -> tensor<3x4x5x5xf32>
+  return %out : tensor<3x4x5x5xf32>
+}

@@ -109,7 +109,9 @@ static void importTile(NodeContext &node) {
     std::optional<DimSize> product = multiplyChecked(from[dim], (*repeats)[dim]);
     if (!product)
       return node.failShape("a repeated extent is too large or not linear");
-    wide.push_back((*repeats)[dim]);
+    // A dim that is not repeated stays one dim.
+    if (!((*repeats)[dim] == DimSize(1)))
+      wide.push_back((*repeats)[dim]);
     dims.push_back(static_cast<int64_t>(wide.size()));
     wide.push_back(from[dim]);
     merged.push_back(*product);

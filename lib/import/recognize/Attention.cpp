@@ -5,16 +5,12 @@
 // context = contraction(guard(softmax(mask(scale * contraction(q, k)))), v), in any order of dims, with the scale on
 // q, on k, on the scores or on several of them, with the mask added or selected. Key and value heads that are repeated
 // for the query heads of a group are taken before they are repeated.
-#include "KnownValue.h"
-#include "Patterns.h"
+#include "AttentionMask.h"
 
 using namespace mlir;
 using namespace partita;
 using namespace partita::graph;
 using namespace partita::import;
-
-/// What hides a score for good: nothing that is added to it brings it back.
-static constexpr double kHidden = -1e30;
 
 namespace {
 
@@ -60,32 +56,6 @@ static Value matchGuard(Value value) {
   return isNan ? (*chosen)[2] : Value();
 }
 
-/// Takes a mask off `value`: scores + mask, or a choice between scores and a number that hides. The mask is made anew
-/// where it was chosen. Null where there is none.
-static Value matchMask(Value value, Value &mask, Operation *root, Rewriter &rewriter) {
-  if (auto sum = matchElementwise(value, ElementwiseKind::add))
-    for (unsigned i : {0u, 1u})
-      if (matchScaled((*sum)[i]).other.getDefiningOp<ContractionOp>() && (*sum)[i].hasOneUse()) {
-        mask = (*sum)[1 - i];
-        return (*sum)[i];
-      }
-  auto chosen = matchElementwise(value, ElementwiseKind::select);
-  for (unsigned i : {1u, 2u}) {
-    std::optional<double> fill = chosen ? readNumber((*chosen)[3 - i]) : std::nullopt;
-    if (!fill || *fill > kHidden || !matchScaled((*chosen)[i]).other.getDefiningOp<ContractionOp>())
-      continue;
-    rewriter.builder.setInsertionPoint(root);
-    auto type = typeOf(value);
-    Value zero = makeSplat(rewriter.builder, root, rewriter.names, "visible", type, 0.0);
-    Value hidden = makeSplat(rewriter.builder, root, rewriter.names, "hidden", type, *fill);
-    mask = ElementwiseOp::create(rewriter.builder, root->getLoc(), type, rewriter.names.derive(root, "mask"),
-                                 ElementwiseKind::select,
-                                 ValueRange{(*chosen)[0], i == 1 ? zero : hidden, i == 1 ? hidden : zero});
-    return (*chosen)[i];
-  }
-  return Value();
-}
-
 /// The places of a term's dims, where `letters` are those of the scores.
 static SmallVector<int64_t> placesOf(StringRef term, StringRef letters) {
   SmallVector<int64_t> places;
@@ -99,7 +69,7 @@ static SmallVector<int64_t> placesOf(StringRef term, StringRef letters) {
 /// The scores' contraction below scale and mask.
 static bool matchScores(Value scores, Parts &parts, Operation *root, Rewriter &rewriter) {
   parts.scores = typeOf(scores);
-  Value below = matchMask(scores, parts.mask, root, rewriter);
+  Value below = takeMask(scores, parts.keyPlace, parts.mask, root, rewriter);
   Scaled scaled = matchScaled(below ? below : scores);
   auto product = scaled.other.getDefiningOp<ContractionOp>();
   if (!product || !scaled.other.hasOneUse())
@@ -244,35 +214,69 @@ private:
     return batch.size() == 1 ? (isHead() ? 1 : 0) : index;
   }
 
-  /// [B, G, S, D] for [B, G * R, S, D] in which every head stands R times in a row.
-  static Value matchRepeated(Value value) {
+  /// A value in which every head stands several times in a row, before that.
+  struct Repeated {
+    Value core;
+    /// Of each dim of the core its place in [batch, heads, sequence, depth]; -1 for the one that repeats.
+    SmallVector<int64_t> places;
+    SmallVector<DimSize> sizes;
+  };
+
+  /// [B, G, S, D] in any order of dims for [B, G * R, S, D].
+  static std::optional<Repeated> matchRepeated(Value value) {
+    SmallVector<int64_t> permutation = {0, 1, 2, 3};
+    if (auto turned = value.getDefiningOp<TransposeOp>()) {
+      permutation.assign(turned.getPermutation().begin(), turned.getPermutation().end());
+      value = turned.getInput();
+    }
     auto merged = value.getDefiningOp<ReshapeOp>();
-    auto repeated = merged ? merged.getInput().getDefiningOp<BroadcastOp>() : BroadcastOp();
-    if (!repeated || typeOf(repeated.getResult()).getRank() != 5)
-      return Value();
-    // Heads may have been seen through a dim of extent 1.
-    View view = viewOf(repeated);
-    if (typeOf(view.core).getRank() != 4 && typeOf(repeated.getInput()).getRank() == 4)
-      view = {repeated.getInput(), SmallVector<int64_t>(repeated.getDims())};
-    RankedTensorType core = typeOf(view.core), wide = typeOf(repeated.getResult());
-    if (core.getRank() != 4)
-      return Value();
-    constexpr int64_t kPlaces[] = {0, 1, 3, 4};
-    for (auto [dim, place] : llvm::enumerate(kPlaces))
-      if (view.dims[dim] != place && !(view.dims[dim] < 0 && isUnit(wide, place)))
-        return Value();
-    for (auto [dim, place] : {std::pair(0, 0), std::pair(2, 3), std::pair(3, 4)})
-      if (!isSameExtent(typeOf(value), dim, wide, place))
-        return Value();
-    return view.core;
+    auto spread = merged ? merged.getInput().getDefiningOp<BroadcastOp>() : BroadcastOp();
+    if (!spread || typeOf(spread.getResult()).getRank() != 5 || permutation.size() != 4)
+      return std::nullopt;
+    // The heads are two dims before they are merged; the second of them is new.
+    int64_t heads = permutation[1];
+    RankedTensorType wide = typeOf(spread.getResult());
+    Repeated found{spread.getInput(), SmallVector<int64_t>(spread.getDims().size(), -1), {}};
+    for (int64_t place = 0; place < 4; ++place) {
+      int64_t dim = permutation[place], target = dim > heads ? dim + 1 : dim;
+      if (dim != heads && !isSameExtent(typeOf(value), dim, wide, target))
+        return std::nullopt;
+      found.sizes.push_back(*getDimSize(wide, target));
+      const int64_t *from = llvm::find(spread.getDims(), target);
+      if (from == spread.getDims().end()
+              ? !isUnit(wide, target)
+              : !isSameExtent(typeOf(found.core), from - spread.getDims().begin(), wide, target))
+        return std::nullopt;
+      if (from != spread.getDims().end())
+        found.places[from - spread.getDims().begin()] = place;
+    }
+    for (auto [dim, place] : llvm::enumerate(found.places))
+      if (place < 0 && !isUnit(typeOf(found.core), static_cast<int64_t>(dim)))
+        return std::nullopt;
+    return found;
   }
 
-  static void takeGroups(Value &key, Value &value) {
-    Value groupedKey = matchRepeated(key), groupedValue = matchRepeated(value);
-    if (!groupedKey || !groupedValue || !isSameExtent(typeOf(groupedKey), 1, typeOf(groupedValue), 1))
+  /// The heads once, as [batch, heads, sequence, depth].
+  Value takeGroup(const Repeated &repeated, StringRef part) {
+    SmallVector<DimSize> sizes;
+    SmallVector<int64_t> places, order;
+    for (auto [dim, place] : llvm::enumerate(repeated.places))
+      if (place >= 0) {
+        order.push_back(static_cast<int64_t>(places.size()));
+        places.push_back(place);
+        sizes.push_back(repeated.sizes[place]);
+      }
+    llvm::sort(order, [&](int64_t a, int64_t b) { return places[a] < places[b]; });
+    Value turned = transpose(reshape(repeated.core, sizes, (part + "/group").str()), order, part);
+    return reshape(turned, repeated.sizes, (part + "/units").str());
+  }
+
+  void takeGroups(Value &key, Value &value) {
+    std::optional<Repeated> keys = matchRepeated(key), values = keys ? matchRepeated(value) : std::nullopt;
+    if (!values || !(keys->sizes[1] == values->sizes[1]))
       return;
-    key = groupedKey;
-    value = groupedValue;
+    key = takeGroup(*keys, "key/turned");
+    value = takeGroup(*values, "value/turned");
   }
 
   /// The mask as [batch or 1, heads or 1, queries, keys]; null, and `isCausal` set, where it hides the future alone;
@@ -290,7 +294,7 @@ private:
     }
     sizes[2] = *getDimSize(parts.scores, parts.queryPlace);
     sizes[3] = *getDimSize(parts.scores, parts.keyPlace);
-    Visibility visibility = findVisibility(view.core, targets);
+    Visibility visibility = findVisibility(view.core, targets, sizes[2], sizes[3]);
     if (visibility != Visibility::other) {
       isCausal = visibility == Visibility::causal;
       return Value();
@@ -306,29 +310,6 @@ private:
                                    : BroadcastOp::create(builder, root.getLoc(), type,
                                                          rewriter.names.derive(root, "mask/broadcast"), dense, targets)
                                          .getResult();
-  }
-
-  enum class Visibility { all, causal, other };
-
-  /// What a mask shows that depends on nothing but positions.
-  Visibility findVisibility(Value core, ArrayRef<int64_t> targets) {
-    std::optional<interpreter::Tensor> known = evaluateKnown(core);
-    if (!known)
-      return Visibility::other;
-    std::vector<double> numbers = known->toDoubles();
-    bool isAll = llvm::all_of(numbers, [](double number) { return number == 0.0; });
-    if (isAll)
-      return Visibility::all;
-    if (targets != ArrayRef<int64_t>({2, 3}))
-      return Visibility::other;
-    int64_t queries = parts.scores.getDimSize(parts.queryPlace), keys = parts.scores.getDimSize(parts.keyPlace);
-    for (int64_t query = 0; query < queries; ++query)
-      for (int64_t key = 0; key < keys; ++key) {
-        double number = numbers[query * keys + key];
-        if (key <= query + keys - queries ? number != 0.0 : number > kHidden)
-          return Visibility::other;
-      }
-    return Visibility::causal;
   }
 
   /// [batch, heads, query, depth] with the dims in the order of the contraction's result.

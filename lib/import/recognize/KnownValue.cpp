@@ -50,7 +50,8 @@ static std::optional<std::vector<Operation *>> findMakers(Value value, bool read
     }
     size_t before = pending.size();
     for (Value operand : op->getOperands())
-      if (operand.getDefiningOp() ? !done.count(operand.getDefiningOp()) : !readsFiles || !findSource(operand))
+      if (operand.getDefiningOp() ? !done.count(operand.getDefiningOp())
+                                  : !readsFiles || !findSource(operand) || !isSmall(operand))
         pending.push_back(operand);
     if (pending.size() > before)
       continue;

@@ -15,7 +15,8 @@
 namespace partita::import {
 
 /// The elements of a value that is computed from constants and positions by a few ops of static shapes; nothing where
-/// it depends on an input, or is too large to look at. Data in files is read only if asked for.
+/// it depends on an input, or is too large to look at. Data in files is read only if asked for: a parameter may be
+/// trained, so that nobody may take for granted what a weight could be by chance (all zeros, all ones).
 std::optional<interpreter::Tensor> evaluateKnown(mlir::Value value, bool readsFiles = false);
 
 } // namespace partita::import

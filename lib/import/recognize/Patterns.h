@@ -26,6 +26,11 @@ struct Rewriter {
 
 using Pattern = bool (*)(mlir::Operation *op, Rewriter &rewriter);
 
+bool recognizeIdentity(mlir::Operation *op, Rewriter &rewriter);
+bool recognizeChoice(mlir::Operation *op, Rewriter &rewriter);
+bool recognizeIndex(mlir::Operation *op, Rewriter &rewriter);
+bool recognizeNarrow(mlir::Operation *op, Rewriter &rewriter);
+bool recognizeNormFactors(mlir::Operation *op, Rewriter &rewriter);
 bool recognizeNormalized(mlir::Operation *op, Rewriter &rewriter);
 bool recognizeNormScale(mlir::Operation *op, Rewriter &rewriter);
 bool recognizeNormBias(mlir::Operation *op, Rewriter &rewriter);
@@ -35,6 +40,8 @@ bool recognizeSilu(mlir::Operation *op, Rewriter &rewriter);
 bool recognizeSoftmax(mlir::Operation *op, Rewriter &rewriter);
 bool recognizeAttention(mlir::Operation *op, Rewriter &rewriter);
 bool recognizeRotary(mlir::Operation *op, Rewriter &rewriter);
+bool recognizeChain(mlir::Operation *op, Rewriter &rewriter);
+bool recognizeJoin(mlir::Operation *op, Rewriter &rewriter);
 bool recognizeExperts(mlir::Operation *op, Rewriter &rewriter);
 
 } // namespace partita::import

@@ -3,7 +3,9 @@
 //===- Rotary.cpp - Rotary position embeddings spelled in small ops ------------===//
 //
 // x * cos + rotateHalf(x) * sin, where rotateHalf(x) = concat(-x2, x1) of the halves x1, x2 of the last dim, and both
-// tables repeat one half: cos(concat(f, f)). Source: Su et al., RoFormer, arXiv 2104.09864.
+// tables repeat one half: cos(concat(f, f)). The sequence is dim 2 or dim 1. Source: Su et al., RoFormer, arXiv
+// 2104.09864.
+#include "KnownValue.h"
 #include "Patterns.h"
 
 using namespace mlir;
@@ -33,12 +35,14 @@ static Value matchRotatedHalf(Value value) {
       type.isDynamicDim(last) || type.getDimSize(last) % 2 != 0)
     return Value();
   auto negated = matchElementwise(joined.getInputs()[0], ElementwiseKind::neg);
+  Scaled scaled = matchScaled(joined.getInputs()[0]);
+  Value second = negated ? Value(negated->front()) : scaled.factor == -1.0 ? scaled.other : Value();
   auto first = joined.getInputs()[1].getDefiningOp<SliceOp>();
   int64_t half = type.getDimSize(last) / 2;
-  if (!negated || !first)
+  if (!second || !first)
     return Value();
   Value x = first.getInput();
-  return typeOf(x) == type && isHalf(first, x, 0, half) && isHalf(negated->front(), x, half, half) ? x : Value();
+  return typeOf(x) == type && isHalf(first, x, 0, half) && isHalf(second, x, half, half) ? x : Value();
 }
 
 namespace {
@@ -67,8 +71,10 @@ public:
         return half ? rebuild(half, steps) : Value();
       }
       std::optional<Value> next = step(op);
-      if (!next)
-        return Value();
+      if (!next) {
+        Value half = halveKnown(value);
+        return half ? rebuild(half, steps) : Value();
+      }
       steps.push_back(op);
       value = *next;
     }
@@ -128,20 +134,37 @@ private:
                               DenseElementsAttr::get(halve(type), first));
   }
 
+  /// The first halves of the rows of a table that is known, if the second ones are equal.
+  Value halveKnown(Value value) {
+    RankedTensorType type = typeOf(value);
+    std::optional<interpreter::Tensor> known = evaluateKnown(value, /*readsFiles=*/true);
+    int64_t rank = type.getRank(), row = known && rank > 0 ? type.getShape().back() : 0;
+    if (row == 0 || row % 2 != 0)
+      return Value();
+    std::vector<double> numbers = known->toDoubles();
+    for (size_t at = 0; at < numbers.size(); at += row)
+      for (int64_t i = 0; i < row / 2; ++i)
+        if (numbers[at + i] != numbers[at + row / 2 + i])
+          return Value();
+    rewriter.builder.setInsertionPoint(root);
+    return SliceOp::create(rewriter.builder, root->getLoc(), halve(type), rewriter.names.derive(root, "half"), value,
+                           SmallVector<int64_t>(rank, 0), SmallVector<int64_t>(rank, 1));
+  }
+
   Value rebuild(Value value, ArrayRef<Operation *> steps) {
     OpBuilder &builder = rewriter.builder;
     builder.setInsertionPoint(root);
     for (Operation *op : llvm::reverse(steps)) {
+      RankedTensorType type = halve(typeOf(op->getResult(0)));
+      SmallVector<Value> operands;
+      for (Value operand : op->getOperands()) {
+        std::optional<double> number = isa<ElementwiseOp>(op) ? readNumber(operand) : std::nullopt;
+        auto own = cast<RankedTensorType>(type.clone(typeOf(operand).getElementType()));
+        operands.push_back(number ? makeSplat(builder, op, rewriter.names, "number", own, *number) : value);
+      }
       Operation *copy = builder.clone(*op);
       copy->setAttr("name", rewriter.names.derive(op, "half"));
-      RankedTensorType type = halve(typeOf(op->getResult(0)));
-      for (OpOperand &operand : copy->getOpOperands()) {
-        std::optional<double> number = isa<ElementwiseOp>(op) ? readNumber(operand.get()) : std::nullopt;
-        operand.set(number
-                        ? makeSplat(builder, op, rewriter.names, "number",
-                                    cast<RankedTensorType>(type.clone(typeOf(operand.get()).getElementType())), *number)
-                        : value);
-      }
+      copy->setOperands(operands);
       copy->getResult(0).setType(type);
       value = copy->getResult(0);
     }
@@ -155,14 +178,14 @@ private:
 } // namespace
 
 /// The table seen in its own dims: [sequence, depth] or [batch, sequence, depth]; null where it runs along others.
-static Value matchTable(Value wide) {
+static Value matchTable(Value wide, int64_t sequence) {
   View view = viewOf(wide);
   RankedTensorType type = typeOf(view.core);
   SmallVector<int64_t> dims;
   for (int64_t dim : view.dims)
     if (dim >= 0)
       dims.push_back(dim);
-  bool fits = dims == SmallVector<int64_t>{2, 3} || dims == SmallVector<int64_t>{0, 2, 3};
+  bool fits = dims == SmallVector<int64_t>{sequence, 3} || dims == SmallVector<int64_t>{0, sequence, 3};
   return fits && type.getRank() > 0 && view.dims.back() == 3 ? view.core : Value();
 }
 
@@ -179,8 +202,8 @@ static Value squeeze(Value table, ArrayRef<int64_t> kept, Operation *root, Strin
 }
 
 /// The half of the table that `wide` repeats, [sequence, depth / 2] or [batch, sequence, depth / 2].
-static Value takeTable(Value wide, Operation *root, StringRef part, Rewriter &rewriter) {
-  Value core = matchTable(wide);
+static Value takeTable(Value wide, int64_t sequence, Operation *root, StringRef part, Rewriter &rewriter) {
+  Value core = matchTable(wide, sequence);
   Value half = core ? HalfTable(root, rewriter).find(core) : Value();
   if (!half)
     return Value();
@@ -190,6 +213,35 @@ static Value takeTable(Value wide, Operation *root, StringRef part, Rewriter &re
     if (place >= 0)
       kept.push_back(static_cast<int64_t>(dim));
   return squeeze(half, kept, root, part, rewriter);
+}
+
+/// With dims 1 and 2 in each other's place.
+static Value swapMiddle(Value value, Operation *root, StringRef part, Rewriter &rewriter) {
+  auto type = typeOf(value);
+  SmallVector<DimSize> sizes;
+  constexpr int64_t kOrder[] = {0, 2, 1, 3};
+  for (int64_t dim : kOrder)
+    sizes.push_back(*getDimSize(type, dim));
+  return TransposeOp::create(rewriter.builder, root->getLoc(), getTensorType(sizes, type.getElementType()),
+                             rewriter.names.derive(root, part), value, kOrder);
+}
+
+/// x turned by the tables that `plain` and `turned` multiply x and its rotated half with; the sequence is dim
+/// `sequence`.
+static bool replaceRotary(Operation *op, Value x, Value plain, Value turned, int64_t sequence, Rewriter &rewriter) {
+  Value cosine = takeTable(plain, sequence, op, "cosine", rewriter);
+  Value sine = cosine ? takeTable(turned, sequence, op, "sine", rewriter) : Value();
+  if (!sine || sine.getType() != cosine.getType())
+    return false;
+  OpBuilder &builder = rewriter.builder;
+  builder.setInsertionPoint(op);
+  bool isSwapped = sequence == 1;
+  Value input = isSwapped ? swapMiddle(x, op, "heads", rewriter) : x;
+  StringAttr name = isSwapped ? rewriter.names.derive(op, "rotary") : op->getAttrOfType<StringAttr>("name");
+  Value result = RotaryOp::create(builder, op->getLoc(), input.getType(), name, input, cosine, sine,
+                                  /*interleaved=*/false);
+  rewriter.replace(op, isSwapped ? swapMiddle(result, op, "result", rewriter) : result);
+  return true;
 }
 
 bool partita::import::recognizeRotary(Operation *op, Rewriter &rewriter) {
@@ -205,15 +257,10 @@ bool partita::import::recognizeRotary(Operation *op, Rewriter &rewriter) {
       Value x = matchRotatedHalf((*product)[i]);
       if (!x || ((*plain)[0] != x && (*plain)[1] != x))
         continue;
-      Value cosine = takeTable((*plain)[(*plain)[0] == x ? 1 : 0], op, "cosine", rewriter);
-      Value sine = cosine ? takeTable((*product)[1 - i], op, "sine", rewriter) : Value();
-      if (!sine || sine.getType() != cosine.getType())
-        continue;
-      rewriter.builder.setInsertionPoint(op);
-      rewriter.replace(op, RotaryOp::create(rewriter.builder, op->getLoc(), op->getResult(0).getType(),
-                                            op->getAttrOfType<StringAttr>("name"), x, cosine, sine,
-                                            /*interleaved=*/false));
-      return true;
+      Value table = (*plain)[(*plain)[0] == x ? 1 : 0];
+      for (int64_t sequence : {2, 1})
+        if (replaceRotary(op, x, table, (*product)[1 - i], sequence, rewriter))
+          return true;
     }
   }
   return false;

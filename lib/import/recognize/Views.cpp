@@ -71,6 +71,13 @@ View partita::import::viewOf(Value value) {
   return view;
 }
 
+View partita::import::viewThrough(const View &view, Value operand) {
+  View inner = viewOf(operand);
+  for (int64_t &dim : inner.dims)
+    dim = dim < 0 ? -1 : view.dims[dim];
+  return inner;
+}
+
 /// The element of a parameter that has one, if its file can be read.
 static std::optional<double> readParameter(Value value) {
   auto argument = dyn_cast<BlockArgument>(value);
@@ -92,9 +99,13 @@ static std::optional<double> readParameter(Value value) {
 
 std::optional<double> partita::import::readNumber(Value value) {
   Value core = viewOf(value).core;
-  auto constant = core.getDefiningOp<ConstantOp>();
+  return core.getDefiningOp<ConstantOp>() ? readConstant(core) : readParameter(core);
+}
+
+std::optional<double> partita::import::readConstant(Value value) {
+  auto constant = viewOf(value).core.getDefiningOp<ConstantOp>();
   if (!constant)
-    return readParameter(core);
+    return std::nullopt;
   auto dense = dyn_cast<DenseElementsAttr>(constant.getValue());
   if (!dense || !dense.isSplat())
     return std::nullopt;
@@ -104,7 +115,8 @@ std::optional<double> partita::import::readNumber(Value value) {
   if (!type)
     return std::nullopt;
   APInt number = dense.getSplatValue<APInt>();
-  return type.isUnsigned() ? static_cast<double>(number.getZExtValue()) : static_cast<double>(number.getSExtValue());
+  return type.isUnsigned() || type.getWidth() == 1 ? static_cast<double>(number.getZExtValue())
+                                                   : static_cast<double>(number.getSExtValue());
 }
 
 bool partita::import::isAbout(double a, double b) {
@@ -171,9 +183,7 @@ Trail::Trail(Value wide) : outer(typeOf(wide)) {
 }
 
 void Trail::follow(Value operand) {
-  View view = viewOf(operand);
-  for (int64_t &dim : view.dims)
-    dim = dim < 0 ? -1 : dims[dim];
+  View view = viewThrough({place, dims}, operand);
   place = view.core;
   dims = view.dims;
 }
@@ -208,20 +218,22 @@ std::optional<RowReduction> partita::import::matchRowReduction(const Trail &trai
 }
 
 std::optional<Mean> partita::import::matchMean(Trail trail) {
-  double factor = trail.followScale();
+  double factor = 1.0;
+  for (Value place; place != trail.at();) {
+    place = trail.at();
+    factor *= trail.followScale();
+  }
   std::optional<RowReduction> sum = matchRowReduction(trail, ReduceKind::sum);
   if (!sum || sum->dims.empty())
     return std::nullopt;
   RankedTensorType type = trail.getOuterType();
-  int64_t axis = type.getRank() - static_cast<int64_t>(sum->dims.size()), count = 1;
-  if (sum->dims.front() != axis)
-    return std::nullopt;
-  for (int64_t extent : type.getShape().drop_front(axis))
-    if (ShapedType::isDynamic(extent) || llvm::MulOverflow(count, extent, count))
+  int64_t count = 1;
+  for (int64_t dim : sum->dims)
+    if (type.isDynamicDim(dim) || llvm::MulOverflow(count, type.getDimSize(dim), count))
       return std::nullopt;
   if (count == 0 || !isAbout(factor * static_cast<double>(count), 1.0))
     return std::nullopt;
-  return Mean{sum->input, axis};
+  return Mean{sum->input, sum->dims};
 }
 
 void partita::import::eraseUnused(Block &body) {
@@ -244,11 +256,35 @@ StringAttr NameTable::derive(Operation *op, StringRef part) {
   return StringAttr::get(op->getContext(), name);
 }
 
+Value partita::import::widen(OpBuilder &builder, Operation *at, NameTable &names, StringRef part, Value core,
+                             ArrayRef<int64_t> dims, RankedTensorType wide) {
+  SmallVector<DimSize> extents;
+  SmallVector<int64_t> targets;
+  for (auto [dim, target] : llvm::enumerate(dims))
+    if (target >= 0) {
+      targets.push_back(target);
+      extents.push_back(*getDimSize(typeOf(core), static_cast<int64_t>(dim)));
+    }
+  Type element = typeOf(core).getElementType();
+  if (targets.size() != dims.size())
+    core = ReshapeOp::create(builder, at->getLoc(), getTensorType(extents, element),
+                             names.derive(at, (part + "/reshape").str()), core);
+  auto type = cast<RankedTensorType>(wide.clone(element));
+  return type == core.getType()
+             ? core
+             : BroadcastOp::create(builder, at->getLoc(), type, names.derive(at, part), core, targets).getResult();
+}
+
 Value partita::import::makeSplat(OpBuilder &builder, Operation *at, NameTable &names, StringRef part,
                                  RankedTensorType type, double number) {
   auto element = cast<FloatType>(type.getElementType());
   APFloat value(number);
   bool losesInfo = false;
   value.convert(element.getFloatSemantics(), APFloat::rmNearestTiesToEven, &losesInfo);
-  return ConstantOp::create(builder, at->getLoc(), type, names.derive(at, part), DenseElementsAttr::get(type, value));
+  if (type.hasStaticShape())
+    return ConstantOp::create(builder, at->getLoc(), type, names.derive(at, part), DenseElementsAttr::get(type, value));
+  auto scalar = RankedTensorType::get({}, element);
+  Value one = ConstantOp::create(builder, at->getLoc(), scalar, names.derive(at, (part + "/number").str()),
+                                 DenseElementsAttr::get(scalar, value));
+  return BroadcastOp::create(builder, at->getLoc(), type, names.derive(at, part), one, ArrayRef<int64_t>());
 }

@@ -34,6 +34,9 @@ struct View {
 
 View viewOf(mlir::Value value);
 
+/// The view of an operand of the view's core, which has the core's shape, from where the view is looked at.
+View viewThrough(const View &view, mlir::Value operand);
+
 /// Whether the extent of a dim is the number 1.
 bool isUnit(mlir::RankedTensorType type, int64_t dim);
 
@@ -43,6 +46,9 @@ bool isSameExtent(mlir::RankedTensorType a, int64_t dimOfA, mlir::RankedTensorTy
 /// The number that every element of a value is: a splat constant or a parameter of one element whose data can be read,
 /// seen through views.
 std::optional<double> readNumber(mlir::Value value);
+
+/// The same, of constants alone: a parameter may be trained, so an op with it is never nothing.
+std::optional<double> readConstant(mlir::Value value);
 
 /// Whether |a - b| is within rounding to f32 (2^-22, relative): constants of patterns come rounded.
 bool isAbout(double a, double b);
@@ -75,6 +81,8 @@ class Trail {
 public:
   /// Begins at `wide`, whose dims the trail's are named after.
   explicit Trail(mlir::Value wide);
+  /// At a view of a value of type `outer`.
+  Trail(mlir::RankedTensorType outer, View view) : outer(outer), place(view.core), dims(std::move(view.dims)) {}
   mlir::Value at() const { return place; }
   /// Goes on to a value of the shape of at(): the operand of an elementwise op.
   void follow(mlir::Value operand);
@@ -98,10 +106,10 @@ struct RowReduction {
 };
 std::optional<RowReduction> matchRowReduction(const Trail &trail, graph::ReduceKind kind);
 
-/// The mean of `input` over its trailing dims, from `axis` on.
+/// The mean of `input` over some dims of known extents, in increasing order.
 struct Mean {
   mlir::Value input;
-  int64_t axis = 0;
+  llvm::SmallVector<int64_t> dims;
 };
 std::optional<Mean> matchMean(Trail trail);
 
@@ -118,6 +126,11 @@ public:
 private:
   std::set<std::string> names;
 };
+
+/// `core`, whose dim i runs along dim dims[i] of `wide` (-1: a dim of extent 1), with the extents of `wide` in the
+/// place and under the name of NAME/part.
+mlir::Value widen(mlir::OpBuilder &builder, mlir::Operation *at, NameTable &names, llvm::StringRef part,
+                  mlir::Value core, llvm::ArrayRef<int64_t> dims, mlir::RankedTensorType wide);
 
 /// The number in every element of a tensor of this type.
 mlir::Value makeSplat(mlir::OpBuilder &builder, mlir::Operation *at, NameTable &names, llvm::StringRef part,
