@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""The folder of one exported model: model.onnx, in_INPUT.npy of each input and onnxruntime's out_OUTPUT.npy of each output."""
-import importlib.metadata, os, re, traceback
+"""The folder of one exported model: model.onnx, in_INPUT.npy of each input (inputs: NAME=FILE) and onnxruntime's out_OUTPUT.npy of each output."""
+import importlib.metadata, os, re, shutil, traceback
 import numpy as np
 import onnxruntime
 
@@ -26,8 +26,10 @@ def write_values(path, feeds):
     with open(os.path.join(path, "dims"), "w") as file:
         for dim in find_dims(session, feeds):
             print(dim, file=file)
-    for name, value in feeds.items():
-        np.save(os.path.join(path, f"in_{clean(name)}.npy"), value)
+    with open(os.path.join(path, "inputs"), "w") as file:
+        for name, value in feeds.items():
+            print(f"{name}=in_{clean(name)}.npy", file=file)
+            np.save(os.path.join(path, f"in_{clean(name)}.npy"), np.ascontiguousarray(value))
     names = [o.name for o in session.get_outputs()]
     for name, value in zip(names, session.run(names, feeds)):
         np.save(os.path.join(path, f"out_{clean(name)}.npy"), value)
@@ -42,7 +44,8 @@ def write_all(folder, tool, packages, jobs, wanted):
         if wanted and name not in wanted:
             continue
         path = os.path.join(folder, f"{name}-{exporter}")
-        os.makedirs(path, exist_ok=True)
+        shutil.rmtree(path, ignore_errors=True)
+        os.makedirs(path)
         try:
             write_values(path, write(path))
             print("wrote", name, exporter, flush=True)

@@ -167,12 +167,12 @@ def seq2seq():
 
 
 class Convolutions(nn.Layer):
-    """Groups, dilated and transposed convolutions, norms of groups and instances."""
+    """Groups, dilated and transposed convolutions, norms of batches and instances."""
 
     def __init__(self):
         super().__init__()
         self.net = nn.Sequential(
-            nn.Conv2D(3, 16, 3, padding="SAME", bias_attr=False), nn.GroupNorm(4, 16), nn.Swish(),
+            nn.Conv2D(3, 16, 3, padding="SAME", bias_attr=False), nn.BatchNorm2D(16), nn.Swish(),
             nn.Conv2D(16, 32, 3, stride=2, padding=1, groups=4), nn.BatchNorm2D(32), nn.ReLU6(),
             nn.Conv2D(32, 64, 5, padding=2, groups=32), nn.InstanceNorm2D(64), nn.Hardswish(),
             nn.Conv2D(64, 24, 3, dilation=2, padding=2), nn.LeakyReLU(0.1), nn.PixelShuffle(2),
