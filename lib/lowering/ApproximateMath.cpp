@@ -4,6 +4,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Matchers.h"
 #include "partita/lowering/CpuTarget.h"
 #include "partita/lowering/Passes.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -35,7 +36,7 @@ public:
         .Case([&](math::LogOp) { return narrow.log(x); })
         .Case([&](math::TanhOp) { return narrow.tanh(x); })
         .Case([&](math::ErfOp) { return narrow.erf(x); })
-        .Case([&](math::ErfcOp) { return narrow.erfc(x); })
+        .Case([&](math::ErfcOp) { return erfc(x); })
         .Case([&](math::SinOp) { return guardAngle(&WideApproximation::sin); })
         .Case([&](math::CosOp) { return guardAngle(&WideApproximation::cos); })
         .Case([&](math::TanOp) { return guardAngle(&WideApproximation::tan); })
@@ -59,6 +60,29 @@ private:
     return arith::ExtFOp::create(builder, location, widen(type), op->getOperand(operand));
   }
   Value round(Value value) { return arith::TruncFOp::create(builder, location, type, value); }
+
+  /// The number that all lanes of a value are, if it is known.
+  static std::optional<double> findNumber(Value value) {
+    if (auto spread = value.getDefiningOp<vector::BroadcastOp>())
+      value = spread.getSource();
+    FloatAttr scalar;
+    DenseElementsAttr elements;
+    if (matchPattern(value, m_Constant(&scalar)))
+      return scalar.getValueAsDouble();
+    if (matchPattern(value, m_Constant(&elements)) && elements.isSplat())
+      return elements.getSplatValue<FloatAttr>().getValueAsDouble();
+    return std::nullopt;
+  }
+
+  /// The normal distribution where that is what is asked for.
+  Value erfc(Value x) {
+    auto scaled = x.getDefiningOp<arith::MulFOp>();
+    std::optional<double> factor = scaled ? findNumber(scaled.getRhs()) : std::nullopt;
+    Value result;
+    if (factor && static_cast<float>(*factor) == -0.70710678118654752440f)
+      result = narrow.normal(scaled.getLhs());
+    return result ? result : narrow.erfc(x);
+  }
 
   /// Where an argument is too large, the library's function on all of them.
   Value guardAngle(Value (WideApproximation::*function)(Value)) {

@@ -12,16 +12,17 @@ using namespace partita::lowering;
 static constexpr double kInfinity = std::numeric_limits<double>::infinity();
 /// log(2) in two parts; the product of the first with an exponent is exact.
 static constexpr double kLog2High = 0.693359375, kLog2Low = -2.12194440054690583e-4;
+static constexpr double kPerLog2 = 1.44269504088896340736;
 
-Approximation::Approximation(OpBuilder &builder, Location location, Type type, bool isFused, bool hasScale)
+Approximation::Approximation(OpBuilder &builder, Location location, Type type, bool isFused, bool hasTables)
     : Numbers(builder, location, type, isFused),
-      hasScale(hasScale && type == VectorType::get({16}, Float32Type::get(type.getContext()))) {}
+      hasTables(hasTables && isFused && type == VectorType::get({16}, Float32Type::get(type.getContext()))) {}
 
 /// x = n log(2) + r with |r| <= log(2) / 2: exp(x) = 2^n (1 + r + r^2 q(r)), |error of q r^2| < 2^-28.
 Approximation::Power Approximation::splitExp(Value x) {
-  constexpr double perLog2 = 1.44269504088896340736;
-  Rounded n = hasScale ? Rounded{math::RoundEvenOp::create(builder, location, mul(x, number(perLog2))), Value()}
-                       : roundProduct(x, perLog2);
+  if (hasTables)
+    return splitExpByTable(x);
+  Rounded n = roundProduct(x, kPerLog2);
   Value rest = multiplyAdd(n.number, number(-kLog2High), x);
   rest = multiplyAdd(n.number, number(-kLog2Low), rest);
   Value q = polynomial(rest, {0.50000001010965011, 0.1666651289333332, 0.041666186993612378, 0.0083695980370638517,
@@ -30,8 +31,33 @@ Approximation::Power Approximation::splitExp(Value x) {
   return {add(more, number(1)), n};
 }
 
+/// x = n log(2) + r with 16 n an integer and |r| <= log(2) / 32: exp(x) = 2^floor(n) t(n - floor(n)) (1 + r + r^2
+/// q(r)), |error of q r^2| < 2^-29. Tang's method (ACM Transactions on Mathematical Software 15, 1989) with a table in
+/// a vector.
+Approximation::Power Approximation::splitExpByTable(Value x) {
+  SmallVector<double> powers;
+  for (int i = 0; i < 16; ++i)
+    powers.push_back(std::exp2(i / 16.0));
+  // A sum with this number keeps four bits behind the point; they are its last bits.
+  Value anchor = number(std::ldexp(1.5, 19)), sum = multiplyAdd(x, number(kPerLog2), anchor);
+  Value n = sub(sum, anchor), power = lookUp(toBits(sum), powers);
+  Value rest = multiplyAdd(n, number(-kLog2High), x);
+  rest = multiplyAdd(n, number(-kLog2Low), rest);
+  Value q = polynomial(rest, {1, 0.5000168445870865, 0.1666705402690756});
+  return {multiplyAdd(mul(power, rest), q, power), {n, Value()}};
+}
+
+Value Approximation::lookUp(Value index, ArrayRef<double> table) {
+  auto shape = cast<ShapedType>(type);
+  SmallVector<float> numbers(table.begin(), table.end());
+  Value vector = arith::ConstantOp::create(builder, location, DenseElementsAttr::get(shape, ArrayRef<float>(numbers)));
+  return LLVM::CallIntrinsicOp::create(builder, location, type, builder.getStringAttr("llvm.x86.avx512.permvar.sf.512"),
+                                       ValueRange{vector, index})
+      ->getResult(0);
+}
+
 Value Approximation::scale(Value fraction, Rounded exponent) {
-  if (hasScale) {
+  if (hasTables) {
     // Of all lanes, rounded as the thread has it.
     Value all = LLVM::ConstantOp::create(builder, location, builder.getI16Type(), builder.getI16IntegerAttr(-1));
     Value rounding = LLVM::ConstantOp::create(builder, location, builder.getI32Type(), builder.getI32IntegerAttr(4));
@@ -56,7 +82,7 @@ Value Approximation::exp(Value x) {
 
 Value Approximation::expNormal(Value x) {
   Power power = splitExp(x);
-  if (hasScale)
+  if (hasTables)
     return scale(power.fraction, power.exponent);
   return fromBits(bits<arith::AddIOp>(toBits(power.fraction), bits<arith::ShLIOp>(power.exponent.bits, integer(23))));
 }
@@ -130,4 +156,38 @@ Value Approximation::erfc(Value x) {
   Value fraction = mul(power.fraction, h);
   Value positive = scale(multiplyAdd(negate(fraction), rest, fraction), power.exponent);
   return select(less(x, number(0)), sub(number(2), positive), positive);
+}
+
+/// 2^log2(erfc(-x / sqrt(2))) for arguments that are not positive, else 2 less that of the other sign. The logarithm is
+/// a polynomial in each of sixteen intervals that begin at 0, 1/4, ... 1, 3/2, ... 3, 4, ... 7, 9, ... 13: |error| is
+/// less than that of its last rounding; 2^r = 1 + r p(r) with an error below 2^-23.
+Value Approximation::normal(Value x) {
+  if (!hasTables)
+    return {};
+  // By power of x, then by the last bit of the exponent of |x| + 1 and the first two of its mantissa.
+  static constexpr double logarithm[5][16] = {
+      {-0.00164915028, -0.00776869757, -0.0216977522, -0.045130752, -0.0960419774, -0.191534936, -0.304567128,
+       -0.424958587, -0.601073682, -0.831225991, -1.04035795, -1.2286855, 5.33372058e-09, -2.36500068e-06,
+       -4.62912503e-05, -0.000285831222},
+      {-1.14438355, -1.12822688, -1.10044479, -1.06295633, -0.997278392, -0.901270688, -0.810393453, -0.729794145,
+       -0.631460547, -0.528164625, -0.451582074, -0.393330157, -1.15110409, -1.15107167, -1.15073586, -1.14948165},
+      {-0.470028967, -0.486116022, -0.506963491, -0.5295012, -0.561360419, -0.59767735, -0.625134408, -0.645398736,
+       -0.666030884, -0.683461428, -0.693996191, -0.700761259, -0.459225535, -0.459394723, -0.460367799, -0.462843984},
+      {-0.0440243632, -0.0368641466, -0.0298885722, -0.0238539614, -0.0169658866, -0.0108402614, -0.00714558922,
+       -0.00487792492, -0.00294980942, -0.00163923274, -0.000994053436, -0.000644446351, -0.0524076484, -0.0520032346,
+       -0.0507351756, -0.0485500731},
+      {0.00405320246, 0.00285115349, 0.00197303668, 0.00136584789, 0.000805750547, 0.000417050294, 0.000230231584,
+       0.000134935151, 6.72179958e-05, 3.01736654e-05, 1.53315341e-05, 8.54823702e-06, 0.00686020404, 0.0064834184,
+       0.00585598731, 0.00512875151}};
+  Value limit = number(14.5), magnitude = absolute(x);
+  magnitude = select(less(limit, magnitude), limit, magnitude);
+  Value interval = bits<arith::ShRUIOp>(toBits(add(magnitude, number(1))), integer(21));
+  Value power = lookUp(interval, logarithm[4]);
+  for (int i = 3; i >= 0; --i)
+    power = multiplyAdd(power, magnitude, lookUp(interval, logarithm[i]));
+  Value whole = math::RoundEvenOp::create(builder, location, power);
+  Value p = polynomial(sub(power, whole), {1, 0.693146977596469, 0.24022242081104886, 0.05550733745336464,
+                                           0.00967151291732474, 0.0013264727391638122});
+  Value lower = scale(p, {whole, Value()});
+  return select(less(x, number(0)), lower, sub(number(2), lower));
 }

@@ -67,28 +67,35 @@ protected:
 /// In f32.
 class Approximation : public Numbers {
 public:
-  /// `hasScale`: the processor multiplies a 512-bit vector by powers of two (vscalefps of AVX-512).
+  /// `hasTables`: the processor multiplies a 512-bit vector by powers of two, and looks up sixteen numbers in another
+  /// (vscalefps and vpermps of AVX-512).
   Approximation(mlir::OpBuilder &builder, mlir::Location location, mlir::Type type, bool isFused,
-                bool hasScale = false);
+                bool hasTables = false);
 
   Value exp(Value x);
   Value log(Value x);
   Value tanh(Value x);
   Value erf(Value x);
   Value erfc(Value x);
+  /// erfc(-x / sqrt(2)), which is twice the normal distribution, without the rounding of that argument. Null where the
+  /// processor has no tables.
+  Value normal(Value x);
 
 private:
   struct Power {
     Value fraction;
-    Rounded exponent; ///< fraction * 2^exponent; no bits where the processor scales.
+    Rounded exponent; ///< fraction * 2^floor(exponent); no bits where the processor scales.
   };
   Power splitExp(Value x);
+  Power splitExpByTable(Value x);
+  /// table[index mod 16] on each lane.
+  Value lookUp(Value index, llvm::ArrayRef<double> table);
   /// Overflows to infinity and underflows through the subnormal numbers.
   Value scale(Value fraction, Rounded exponent);
   /// exp where the result is a normal number.
   Value expNormal(Value x);
 
-  bool hasScale;
+  bool hasTables;
 };
 
 /// Of values that were f32, in f64: so the result is off by hardly more than its last rounding.

@@ -81,6 +81,8 @@ public:
   void set(mlir::Value original, LaneValue value) { values[original] = value; }
   /// What is the same on all lanes and may be computed even when no lane exists. Checks pass when `isEmpty`.
   void hoist(mlir::Block &block, mlir::Value isEmpty);
+  /// The op is not cloned.
+  void skip(mlir::Operation &op) { hoisted.insert(&op); }
   /// All that was not hoisted but the terminator; failure where an op cannot be done on vectors.
   mlir::LogicalResult clone(mlir::Block &block);
   /// What stands for a value of the body: a vector, or a scalar when there is one lane.

@@ -219,6 +219,7 @@ struct LowerToLoopsPass : lowering::impl::LowerToLoopsPassBase<LowerToLoopsPass>
     kernel.walk([&](memref::CopyOp op) { copies.push_back(op); });
     for (memref::CopyOp copy : copies)
       lowerCopy(rewriter, copy);
+    NextTiles next = findNextTiles(kernel);
     SmallVector<linalg::LinalgOp> ops;
     llvm::SmallPtrSet<Operation *, 8> forwarded;
     kernel.walk([&](linalg::LinalgOp op) { ops.push_back(op); });
@@ -239,9 +240,10 @@ struct LowerToLoopsPass : lowering::impl::LowerToLoopsPassBase<LowerToLoopsPass>
         generic = *general;
       }
       linalg::FillOp fill = findFill(generic);
+      SmallVector<NextTile, 2> fetched = next.lookup(generic);
       generic = collapseLoops(rewriter, generic);
       Value start = fill ? fill.getInputs()[0] : Value();
-      if (writeVectorLoops(rewriter, generic, shape, start))
+      if (writeVectorLoops(rewriter, generic, shape, start, fetched))
         forwarded.insert(fill);
       else
         LoopWriter(rewriter, generic).lower();

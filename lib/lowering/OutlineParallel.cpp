@@ -17,6 +17,9 @@ namespace partita::lowering {
 #include "partita/lib/lowering/Passes.h.inc"
 } // namespace partita::lowering
 
+/// Iterations are handed out in at least so many shares, of at most so many.
+static constexpr int64_t kShares = 128, kMostTogether = 8;
+
 /// Constants, and buffers as views of pointers: a body makes its own, so that their static extents stay known in it.
 static bool isMadeAgain(Operation *op) {
   if (!op || op->getNumRegions() > 0)
@@ -168,8 +171,14 @@ private:
     address =
         UnrealizedConversionCastOp::create(builder, location, TypeRange{pointer}, ValueRange{address}).getResult(0);
     Value end = arith::IndexCastOp::create(builder, location, i64, total);
+    // Neighbours stay together where there are many: a tile may fetch for the next one.
+    auto limit = [&](int64_t value) { return index(builder, builder.getIndexAttr(value)); };
+    Value grain = builder.createOrFold<arith::DivUIOp>(location, total, limit(kShares));
+    grain = builder.createOrFold<arith::MaxUIOp>(location, grain, limit(1));
+    grain = builder.createOrFold<arith::MinUIOp>(location, grain, limit(kMostTogether));
+    grain = arith::IndexCastOp::create(builder, location, i64, grain);
     callRuntime(builder, location, "partita_parallel_for",
-                {lowering::getContext(function), number(builder, 0), end, number(builder, 1), address, data});
+                {lowering::getContext(function), number(builder, 0), end, grain, address, data});
   }
 
   func::FuncOp function;

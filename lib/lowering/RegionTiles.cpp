@@ -6,12 +6,15 @@ using namespace mlir;
 using namespace partita;
 using namespace partita::lowering;
 
-/// What a tile of rows may take: a part of the cache next to a core (256 KiB at least on what is made today). Tiles
-/// that read windows read what lies between them twice, so that these may be larger.
-constexpr int64_t bytesOfRowTile = 96 << 10, bytesOfWindowTile = 192 << 10;
+/// What a tile of rows may take: the innermost cache (32 KiB at least on what is made today), where about half of what
+/// is counted lies in the place of something else or was read before. Tiles that read windows read what lies between
+/// them twice, so that these may be larger: a part of the next cache.
+constexpr int64_t bytesOfRowTile = 56 << 10, bytesOfWindowTile = 192 << 10;
 /// Elements of the longest vectors, and elements along contiguous memory that a tile of windows has, where there are
 /// more.
 constexpr int64_t vectorLanes = 16, windowColumns = 64;
+/// Elements behind each other in memory that stay together, while a tile takes no more than so much.
+constexpr int64_t leastAlongMemory = 64, mostBytesOfWideTile = 4 << 20;
 /// Multiply-adds below which a product is not worth threads (10 to 20 microseconds), and below which no tile of it
 /// goes.
 constexpr int64_t leastProduct = 1 << 20;
@@ -285,19 +288,46 @@ int64_t lowering::countRows(const KernelRegion &region) {
   return rows;
 }
 
+/// How many elements of each axis stay together: more than one where an operand or a result lies along it in memory,
+/// unless a tile would be too large. Narrow tiles would read and write parts of lines, and a transpose turns whole
+/// squares in registers.
+static SmallVector<int64_t> findLeastTiles(const KernelRegion &region) {
+  SmallVector<int64_t> least(region.getAxes().size(), 1);
+  int64_t most = mostBytesOfWideTile / std::max<int64_t>(bytesOfTile(region, /*ofOneElement=*/true), 1);
+  most = std::clamp<int64_t>(llvm::bit_floor<uint64_t>(most), 1, leastAlongMemory);
+  for (auto &[op, ties] : region.getMembers()) {
+    auto generic = dyn_cast<linalg::LinalgOp>(op);
+    if (!generic)
+      continue;
+    for (AffineMap map : generic.getIndexingMapsArray()) {
+      // What has fewer dims, such as the sums of rows, is small.
+      bool isWhole = llvm::all_of(llvm::seq<unsigned>(0, map.getNumDims()),
+                                  [&](unsigned loop) { return map.isFunctionOfDim(loop); });
+      if (!isWhole || map.getNumResults() == 0)
+        continue;
+      auto dim = dyn_cast<AffineDimExpr>(map.getResults().back());
+      if (dim && ties[dim.getPosition()].isTied())
+        least[ties[dim.getPosition()].axis] = most;
+    }
+  }
+  return least;
+}
+
 /// As many rows as fit, along the last axes first.
-static void cutRows(KernelRegion &region) {
+static void cutRows(KernelRegion &region, ArrayRef<int64_t> leastTiles) {
+  for (auto [number, least] : llvm::enumerate(leastTiles))
+    region.getAxis(number).tile = std::clamp<int64_t>(region.getAxis(number).bound, 1, least);
   for (int64_t number = region.getAxes().size(); number-- > 0;) {
     RegionAxis &axis = region.getAxis(number);
     if (!axis.isActive)
       continue;
-    int64_t one = std::max<int64_t>(bytesOfTile(region), 1);
-    int64_t most = std::max<int64_t>(bytesOfRowTile / one, 1);
+    int64_t one = std::max<int64_t>(bytesOfTile(region) / axis.tile, 1), least = leastTiles[number];
+    int64_t most = std::max<int64_t>(bytesOfRowTile / one, least);
     int64_t vectors = 0;
     if (most < axis.bound && isContiguous(region, number))
       vectors = std::max(cutExactly(axis.bound, most, vectorLanes),
                          most < vectorLanes ? cutContiguous(axis.bound, vectorLanes) : 0);
-    axis.tile = vectors > 0 ? vectors : cutEvenly(axis.bound, most);
+    axis.tile = vectors > 0 ? vectors : cutEvenly(axis.bound, most, least);
     if (axis.tile < axis.bound)
       break;
   }
@@ -359,10 +389,11 @@ bool lowering::chooseRows(KernelRegion &region) {
   for (auto [number, axis] : llvm::enumerate(region.getAxes()))
     region.getAxis(number).tile = 1;
   SmallVector<bool> isWindow = findWindows(region);
+  SmallVector<int64_t> least(isWindow.size(), 1);
   if (llvm::is_contained(isWindow, true))
     cutWindows(region, isWindow);
   else
-    cutRows(region);
+    cutRows(region, least = findLeastTiles(region));
   // Fewer than wanted: smaller tiles along the first axis that is cut, or the first that could be.
   for (auto [number, axis] : llvm::enumerate(region.getAxes())) {
     int64_t tiles = countTiles(region);
@@ -371,11 +402,11 @@ bool lowering::chooseRows(KernelRegion &region) {
     int64_t parts = std::min<int64_t>(wantedTiles / tiles, work / leastRowTileWork / tiles);
     if (parts <= 1)
       continue;
-    int64_t whole = tileOf(axis), part = llvm::divideCeil(whole, parts);
+    int64_t whole = tileOf(axis), part = std::max<int64_t>(llvm::divideCeil(whole, parts), least[number]);
     bool isVector = isContiguous(region, number);
     int64_t vectors = isVector ? cutContiguous(whole, std::max(vectorLanes, part)) : whole;
     region.getAxis(number).tile =
-        vectors < whole || (isVector && whole <= windowColumns) ? vectors : cutEvenly(whole, part);
+        vectors < whole || (isVector && whole <= windowColumns) ? vectors : cutEvenly(whole, part, least[number]);
   }
   return countTiles(region) > 1;
 }

@@ -4,7 +4,7 @@
 // processor, so that results and memory are the same everywhere. Each function returns false where one tile would hold
 // everything or the work is too small for threads: then there is no region.
 //
-// Example: 128 x 768 times 768 x 768 becomes blocks of 128 x 96; softmax over 4096 rows of 1024, tiles of 8 rows.
+// Example: 128 x 768 times 768 x 768 becomes blocks of 128 x 96; softmax over 4096 rows of 1024, tiles of 4 rows.
 #ifndef PARTITA_LIB_LOWERING_REGIONTILES_H
 #define PARTITA_LIB_LOWERING_REGIONTILES_H
 

@@ -3,6 +3,7 @@
 // The nest of one op. Either a parallel loop runs along the vectors, with the reductions inside of it and all
 // accumulators in registers; or the innermost reduction does, in several accumulators that are combined at its end.
 #include "VectorLoops.h"
+#include "Accumulator.h"
 #include "Lanes.h"
 #include "LoopChoice.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -26,9 +27,9 @@ using Values = SmallVector<Value>;
 
 class VectorNest {
 public:
-  VectorNest(OpBuilder &builder, linalg::GenericOp op, const LoopChoice &choice, Value start)
+  VectorNest(OpBuilder &builder, linalg::GenericOp op, const LoopChoice &choice, Value start, ArrayRef<NextTile> next)
       : builder(builder), op(op), location(op.getLoc()), maps(op.getIndexingMapsArray()), choice(choice), start(start),
-        indices(op.getNumLoops()) {
+        next(next), indices(op.getNumLoops()) {
     for (Range range : cast<linalg::LinalgOp>(op.getOperation()).createLoopRanges(builder, location))
       ends.push_back(range.size);
   }
@@ -98,8 +99,11 @@ private:
     auto type = cast<MemRefType>(operand.get().getType());
     if (lanes.count == 1)
       return LaneValue::steady(memref::LoadOp::create(builder, location, operand.get(), evaluate(map, begin)));
-    if (classifyAccess(type, map, choice.loop) == AccessKind::contiguous)
-      return LaneValue::varying(memory.load(operand.get(), evaluate(map, begin)));
+    if (classifyAccess(type, map, choice.loop) == AccessKind::contiguous) {
+      Values place = evaluate(map, begin);
+      fetchNext(operand, place, /*isWritten=*/false);
+      return LaneValue::varying(memory.load(operand.get(), place));
+    }
     SmallVector<Values> places;
     Value last = arith::SubIOp::create(builder, location, toValue(ends[choice.loop]), constant(1));
     for (int64_t lane = 0; lane < lanes.count; ++lane) {
@@ -109,6 +113,16 @@ private:
       places.push_back(evaluate(map, along));
     }
     return LaneValue::varying(memory.loadEach(operand.get(), places));
+  }
+
+  /// Asks for the line that the next tile has in this place.
+  void fetchNext(OpOperand &operand, Values place, bool isWritten) {
+    auto found = llvm::find_if(next, [&](NextTile tile) { return tile.operand == operand.getOperandNumber(); });
+    if (found == next.end() || lanes.count == 1 || lanes.mask)
+      return;
+    place.back() = arith::AddIOp::create(builder, location, place.back(), constant(found->distance));
+    memref::PrefetchOp::create(builder, location, operand.get(), place, isWritten, /*localityHint=*/3,
+                               /*isDataCache=*/true);
   }
 
   //===-- Loops -------------------------------------------------------------------------------------------------===//
@@ -240,8 +254,11 @@ private:
   void writeOutputs(ArrayRef<Value> results, ArrayRef<Values> places) {
     LaneMemory memory{builder, location, lanes};
     for (size_t i = 0; i < results.size(); ++i)
-      if (results[i])
-        memory.store(results[i], op.getDpsInits()[i % op.getNumDpsInits()], places[i]);
+      if (results[i]) {
+        OpOperand &output = op.getDpsInitsMutable()[i % op.getNumDpsInits()];
+        fetchNext(output, places[i], /*isWritten=*/true);
+        memory.store(results[i], output.get(), places[i]);
+      }
   }
 
   /// The reductions from `depth` on.
@@ -288,29 +305,29 @@ private:
     hoisted->hoist(body(), isEmpty);
   }
 
-  /// The body for each strip.
-  Values cloneBody(ArrayRef<Value> accumulators) {
+  /// The body for each strip: its results, or what a reduction's combiner adds to the accumulators.
+  Values cloneBody(ArrayRef<Value> accumulators, Value term = {}) {
     Values results;
     unsigned outputs = op.getNumDpsInits();
+    OperandRange yielded = body().getTerminator()->getOperands();
     for (auto [strip, begin] : llvm::enumerate(begins)) {
       Values at(indices);
       at[choice.loop] = begin;
       LaneWriter writer = hoisted ? *hoisted : LaneWriter(builder, location, choice.loop, lanes, at);
       writer.moveTo(lanes, at);
+      if (term)
+        writer.skip(*choice.combiner);
       for (auto [number, value] : steady)
         writer.set(body().getArgument(number), value);
       for (auto [number, value] : strips[strip])
         writer.set(body().getArgument(number), value);
-      for (unsigned output = 0; output < outputs; ++output)
+      for (unsigned output = 0; output < outputs && !term; ++output)
         if (Value before = accumulators[strip * outputs + output])
           writer.set(body().getArgument(op.getNumDpsInputs() + output),
                      lanes.count == 1 ? LaneValue::steady(before) : LaneValue::varying(before));
       isRefused |= failed(writer.clone(body()));
-      for (Value result : body().getTerminator()->getOperands())
-        results.push_back(isRefused ? Value() : writer.get(result));
-      if (isRefused)
-        for (unsigned output = 0; output < outputs; ++output)
-          results[strip * outputs + output] = accumulators[strip * outputs + output];
+      for (auto [output, result] : llvm::enumerate(term ? ValueRange(term) : ValueRange(yielded)))
+        results.push_back(!isRefused ? writer.get(result) : term ? Value() : accumulators[strip * outputs + output]);
     }
     return results;
   }
@@ -359,7 +376,9 @@ private:
       Values vectors;
       for (int64_t lane = 0; lane < choice.lanes; ++lane) {
         Value along = arith::AddIOp::create(builder, location, column, constant(lane));
-        vectors.push_back(LaneMemory{builder, location, lanes}.load(input->get(), evaluate(maps[number], along)));
+        Values place = evaluate(maps[number], along);
+        fetchNext(*input, place, /*isWritten=*/false);
+        vectors.push_back(LaneMemory{builder, location, lanes}.load(input->get(), place));
       }
       turned[number] = turnVectors(builder, location, vectors);
     }
@@ -379,39 +398,35 @@ private:
 
   //===-- A reduction along the vectors ---------------------------------------------------------------------------===//
 
-  /// Accumulators: some vectors, then one scalar, which begins as the output's element.
+  /// What is carried: accumulators of some vectors, then one scalar, which begins as the output's element.
   void reduceAlong() {
     OpOperand &output = op.getDpsInitsMutable()[0];
     Values place = evaluate(maps[output.getOperandNumber()], Value());
     Value first = start ? start : memref::LoadOp::create(builder, location, output.get(), place).getResult();
-    auto type = VectorType::get({choice.lanes}, first.getType());
+    accumulator.emplace(builder, choice.combiner, VectorType::get({choice.lanes}, first.getType()));
     std::optional<int64_t> extent = getConstantIntValue(ends[choice.loop]);
     unsigned vectors = !extent || *extent >= kAccumulators * choice.lanes ? kAccumulators : 1;
-    auto neutral = DenseElementsAttr::get(type, makeNeutral(choice.combiner, first.getType()));
-    Values accumulators(vectors, arith::ConstantOp::create(builder, location, neutral));
-    accumulators.push_back(first);
-    accumulators = reduceOuter(choice.numOuter, accumulators);
+    Values carried;
+    for (unsigned i = 0; i < vectors; ++i)
+      llvm::append_range(carried, accumulator->begin());
+    carried.push_back(first);
+    carried = reduceOuter(choice.numOuter, carried);
     for (unsigned distance = vectors / 2; distance > 0; distance /= 2)
       for (unsigned i = 0; i < distance; ++i)
-        accumulators[i] = combine(accumulators[i], accumulators[i + distance]);
-    Value total = combine(accumulators.back(), combineLanes(builder, choice.combiner, accumulators[0]));
+        llvm::copy(accumulator->merge(partsOf(carried, i), partsOf(carried, i + distance)),
+                   carried.begin() + i * accumulator->countParts());
+    Value total = accumulator->combine(carried.back(), accumulator->finish(partsOf(carried, 0)));
     memref::StoreOp::create(builder, location, total, output.get(), place);
   }
 
-  /// The combiner on two accumulators.
-  Value combine(Value a, Value b) {
-    IRMapping mapping;
-    mapping.map(choice.combiner->getOperand(0), a);
-    mapping.map(choice.combiner->getOperand(1), b);
-    Operation *combined = builder.clone(*choice.combiner, mapping);
-    combined->getResult(0).setType(a.getType());
-    return combined->getResult(0);
+  ValueRange partsOf(const Values &carried, unsigned vector) {
+    return ArrayRef(carried).slice(vector * accumulator->countParts(), accumulator->countParts());
   }
 
   Values reduceOuter(unsigned depth, const Values &accumulators) {
     unsigned loop = choice.order[depth];
     if (loop == choice.loop)
-      return writeParts(builder.getIndexAttr(0), accumulators.size() - 1, accumulators,
+      return writeParts(builder.getIndexAttr(0), (accumulators.size() - 1) / accumulator->countParts(), accumulators,
                         [&](ValueRange carried) { return accumulate(depth + 1, carried); });
     auto nest = scf::ForOp::create(builder, location, constant(0), toValue(ends[loop]), constant(1), accumulators);
     OpBuilder::InsertionGuard guard(builder);
@@ -425,14 +440,24 @@ private:
   /// The group's terms on top of the first accumulators, or of the scalar one.
   Values accumulate(unsigned depth, ValueRange carried) {
     readInputs(depth);
-    Values accumulators(carried);
-    size_t first = lanes.count == 1 ? accumulators.size() - 1 : 0;
-    Values before(accumulators.begin() + first, accumulators.begin() + first + begins.size());
-    Values after = cloneBody(before);
-    for (auto [strip, value] : llvm::enumerate(after))
-      accumulators[first + strip] =
-          lanes.mask ? arith::SelectOp::create(builder, location, lanes.mask, value, before[strip]).getResult() : value;
-    return accumulators;
+    Values results(carried);
+    bool isScalar = lanes.count == 1;
+    Value accumulated = body().getArgument(op.getNumDpsInputs());
+    Value term = choice.combiner->getOperand(choice.combiner->getOperand(0) == accumulated ? 1 : 0);
+    Values terms = cloneBody({}, term);
+    if (isRefused)
+      return results;
+    for (auto [strip, value] : llvm::enumerate(terms)) {
+      if (isScalar) {
+        results.back() = accumulator->combine(results.back(), value);
+        continue;
+      }
+      Values parts(partsOf(results, strip)), sums = accumulator->add(parts, value);
+      for (auto [part, sum] : llvm::enumerate(sums))
+        results[strip * parts.size() + part] =
+            lanes.mask ? arith::SelectOp::create(builder, location, lanes.mask, sum, parts[part]).getResult() : sum;
+    }
+    return results;
   }
 
   OpBuilder &builder;
@@ -441,6 +466,7 @@ private:
   SmallVector<AffineMap> maps;
   const LoopChoice &choice;
   Value start; ///< Of all reductions, where it is known.
+  ArrayRef<NextTile> next;
   SmallVector<OpFoldResult> ends;
   Values indices;
   llvm::MapVector<unsigned, LaneValue> steady;              ///< Operands that are the same on all lanes, by number.
@@ -449,16 +475,18 @@ private:
   SmallVector<llvm::MapVector<unsigned, LaneValue>> strips; ///< the operands of each.
   llvm::MapVector<unsigned, Values> turned;                 ///< Operands of all rows of a tile.
   std::optional<LaneWriter> hoisted;
+  std::optional<Accumulator> accumulator; ///< Of a reduction along the vectors.
   bool isRefused = false;
 };
 
 } // namespace
 
-bool lowering::writeVectorLoops(IRRewriter &rewriter, linalg::GenericOp op, VectorShape shape, Value start) {
+bool lowering::writeVectorLoops(IRRewriter &rewriter, linalg::GenericOp op, VectorShape shape, Value start,
+                                ArrayRef<NextTile> next) {
   for (const LoopChoice &choice : rankLoops(op, shape)) {
     Operation *before = op->getPrevNode();
     rewriter.setInsertionPoint(op);
-    if (succeeded(VectorNest(rewriter, op, choice, start).write())) {
+    if (succeeded(VectorNest(rewriter, op, choice, start, next).write())) {
       rewriter.eraseOp(op);
       return true;
     }

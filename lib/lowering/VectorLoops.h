@@ -6,6 +6,7 @@
 #ifndef PARTITA_LIB_LOWERING_VECTORLOOPS_H
 #define PARTITA_LIB_LOWERING_VECTORLOOPS_H
 
+#include "NextTile.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 
 namespace partita::lowering {
@@ -17,9 +18,9 @@ struct VectorShape {
 };
 
 /// Replaces `op` by vector loops if that is possible. `start`: what a reduction begins with, if not with what its
-/// result's memory holds.
+/// result's memory holds. `next`: what is fetched meanwhile.
 bool writeVectorLoops(mlir::IRRewriter &rewriter, mlir::linalg::GenericOp op, VectorShape shape,
-                      mlir::Value start = {});
+                      mlir::Value start = {}, llvm::ArrayRef<NextTile> next = {});
 
 /// The op that combines the accumulator of a reduction with the next term, if terms may come in any order.
 mlir::Operation *findCombiner(mlir::linalg::GenericOp op);

@@ -36,6 +36,7 @@ public:
     llvm::sort(members, [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
     SmallVector<Operation *> later = *region.findLaterOps();
     results = region.findResults();
+    findHomes();
     location = rewriter.getFusedLoc(llvm::map_to_vector(members, [](Operation *op) { return op->getLoc(); }));
     rewriter.setInsertionPointAfter(members.back());
     createLoop();
@@ -171,11 +172,9 @@ private:
     return fill ? linalg::FillOp::create(rewriter, location, fill.value(), destination).result() : destination;
   }
 
-  /// What is read outside is computed in its place. An elementwise result may take the place of an operand that nobody
-  /// reads after it, which halves what a tile takes. Null: a new buffer.
-  Value findDestination(linalg::LinalgOp op, OpOperand &init, const Part &part) {
-    if (auto found = llvm::find(results, op.getTiedOpResult(&init)); found != results.end())
-      return slice(loop.getRegionIterArgs()[found - results.begin()], part);
+  /// The operand whose place an elementwise result may take, since nobody reads it afterwards: that halves what a tile
+  /// takes. Null: none.
+  Value findReplaced(linalg::LinalgOp op, OpOperand &init) {
     if (op.getNumReductionLoops() > 0 || op->getNumResults() > 1 || !init.get().getDefiningOp<tensor::EmptyOp>())
       return {};
     for (OpOperand *input : op.getDpsInputOperands()) {
@@ -183,9 +182,33 @@ private:
       bool isOwn = region.contains(value) && !isReshape(value.getDefiningOp()) && !llvm::is_contained(results, value);
       if (isOwn && value.getType() == init.get().getType() &&
           op.getMatchingIndexingMap(input) == op.getMatchingIndexingMap(&init) && isLastReader(op, value))
-        return tiles.lookup(value);
+        return value;
     }
     return {};
+  }
+
+  /// What is read outside is computed in its place, and so is what it replaces, if that is elementwise, too.
+  void findHomes() {
+    for (auto [number, result] : llvm::enumerate(results))
+      homes[result] = number;
+    for (Operation *op : llvm::reverse(members)) {
+      auto generic = dyn_cast<linalg::LinalgOp>(op);
+      if (!generic || op->getNumResults() != 1 || !homes.contains(op->getResult(0)))
+        continue;
+      Value replaced = findReplaced(generic, generic.getDpsInitsMutable()[0]);
+      auto producer = replaced ? replaced.getDefiningOp<linalg::LinalgOp>() : linalg::LinalgOp();
+      if (producer && producer.getNumReductionLoops() == 0 && producer->getNumResults() == 1)
+        homes[replaced] = homes.lookup(op->getResult(0));
+    }
+  }
+
+  /// Null: a new buffer.
+  Value findDestination(linalg::LinalgOp op, OpOperand &init, const Part &part) {
+    Value replaced = findReplaced(op, init);
+    auto home = homes.find(op.getTiedOpResult(&init)), before = homes.find(replaced);
+    if (replaced && (home == homes.end() || before != homes.end()))
+      return tiles.lookup(replaced);
+    return home == homes.end() ? Value() : slice(loop.getRegionIterArgs()[home->second], part);
   }
 
   static bool isLastReader(Operation *op, Value value) {
@@ -277,6 +300,7 @@ private:
   Location location = rewriter.getUnknownLoc();
   SmallVector<Operation *> members;
   SmallVector<Value> results;
+  DenseMap<Value, size_t> homes; ///< The number of the result in whose place a value is computed.
   scf::ForallOp loop;
   Part tile; ///< One interval per axis.
   DenseMap<Value, Value> tiles;

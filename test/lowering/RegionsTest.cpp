@@ -120,6 +120,28 @@ std::vector<Case> makeRowCases() {
         %y = partita_graph.elementwise "y" gelu(%s) : ($A) -> $A
         return %y : $A })",
                  {{"$A", "211x307"}, {"$B", "307"}})},
+      {"Turned", 1,
+       withTypes(R"((%x: $A, %z: $B) -> $B {
+        %t = partita_graph.transpose "t" (%x) permutation [1, 0] : ($A) -> $B
+        %y = partita_graph.elementwise "y" add(%t, %z) : ($B, $B) -> $B
+        return %y : $B })",
+                 {{"$A", "531x517"}, {"$B", "517x531"}})},
+      {"TurnedBatches", 1,
+       withTypes(R"((%x: $A) -> $B {
+        %y = partita_graph.transpose "y" (%x) permutation [0, 2, 1] : ($A) -> $B
+        return %y : $B })",
+                 {{"$A", "7x131x213"}, {"$B", "7x213x131"}})},
+      {"TurnedAndNarrow", 1,
+       withTypes(R"((%x: $A) -> $B {
+        %y = partita_graph.transpose "y" (%x) permutation [1, 0] : ($A) -> $B
+        return %y : $B })",
+                 {{"$A", "5x40003"}, {"$B", "40003x5"}})},
+      {"SumOfColumns", 2,
+       withTypes(R"((%x: $A) -> ($B, $B) {
+        %s = partita_graph.reduce "s" sum(%x) dims [0] : ($A) -> $B
+        %m = partita_graph.reduce "m" max(%x) dims [0] : ($A) -> $B
+        return %s, %m : $B, $B })",
+                 {{"$A", "531x517"}, {"$B", "517"}})},
       {"Small", 0,
        withTypes(R"((%x: $A) -> $A {
         %y = partita_graph.softmax "y" (%x) dim 1 : ($A) -> $A

@@ -4,6 +4,8 @@
 // types, processors with and without masks, optimised and not.
 #include "InProcess.h"
 #include "JitProgram.h"
+#include <cmath>
+#include <cstring>
 #include <gtest/gtest.h>
 
 using namespace mlir;
@@ -147,6 +149,64 @@ TEST_P(VectorLoops, SortedPlaces) {
 })",
               n, "f32", largest),
           GetParam(), 0);
+}
+
+/// Zeros of both signs, infinities, and what is no number, of both signs, in all places of a row.
+std::vector<float> makeExtremeRows(int64_t n) {
+  float nan = std::nanf(""), infinity = INFINITY;
+  std::vector<float> rows;
+  for (float most : {-0.0f, 0.0f, 1.5f, -1.5f, infinity, -infinity, nan, -nan})
+    for (float one : {-0.0f, 0.0f, 2.0f, -2.0f, infinity, -infinity, nan, -nan})
+      for (int64_t place : {int64_t(0), n / 3, n - 1})
+        for (int64_t i = 0; i < n; ++i)
+          rows.push_back(i == place ? one : most);
+  return rows;
+}
+
+/// maximum, or -maximum(-x), of IEEE 754-2019, but for the sign of zero.
+float findMaximum(const float *row, int64_t n, float sign) {
+  float largest = sign * row[0];
+  for (int64_t i = 1; i < n; ++i) {
+    float next = sign * row[i];
+    largest = !std::isnan(largest) && (std::isnan(next) || next > largest) ? next : largest;
+  }
+  return sign * largest;
+}
+
+TEST_P(VectorLoops, MaximaOfWhatIsNoNumber) {
+  for (int64_t n : {1, 5, 16, 37, 64, 70}) {
+    auto context = makeContext();
+    std::vector<float> rows = makeExtremeRows(n);
+    int64_t count = rows.size() / n;
+    std::string type = std::to_string(count), whole = "tensor<" + type + "x" + std::to_string(n) + "xf32>";
+    std::string of = " dims [1] : (" + whole + ") -> tensor<" + type + "xf32>";
+    OwningOpRef<ModuleOp> graph =
+        parse(*context, "func.func @main(%x: " + whole + ") -> (tensor<" + type + "xf32>, tensor<" + type +
+                            "xf32>) { %a = partita_graph.reduce \"a\" max(%x)" + of +
+                            " %b = partita_graph.reduce \"b\" min(%x)" + of + " return %a, %b : tensor<" + type +
+                            "xf32>, tensor<" + type + "xf32> }");
+    ASSERT_TRUE(graph);
+    func::FuncOp function = interpreter::findGraphFunction(*graph);
+    interpreter::Tensor input(Float32Type::get(context.get()), {count, n});
+    std::memcpy(input.getMutableBytes(), rows.data(), rows.size() * sizeof(float));
+    EmitOptions options;
+    options.cpu = GetParam().cpu;
+    options.optimizationLevel = GetParam().optimizationLevel;
+    llvm::Expected<InProcessProgram> program = compileInProcess(*makeSingleStage(*graph), options);
+    ASSERT_TRUE(static_cast<bool>(program)) << llvm::toString(program.takeError());
+    NamedTensors inputs;
+    inputs[interpreter::getArgumentName(function, 0)] = input;
+    llvm::Expected<NamedTensors> actual = program->run(inputs, *context);
+    ASSERT_TRUE(static_cast<bool>(actual)) << llvm::toString(actual.takeError());
+    ASSERT_EQ(actual->size(), 2u);
+    for (auto [sign, result] : {std::pair(1.0f, actual->begin()), std::pair(-1.0f, std::next(actual->begin()))})
+      for (int64_t row = 0; row < count; ++row) {
+        float expected = findMaximum(rows.data() + row * n, n, sign), found;
+        std::memcpy(&found, result->second.getBytes() + row * sizeof(float), sizeof(float));
+        ASSERT_TRUE(std::isnan(expected) ? std::isnan(found) : found == expected)
+            << "row " << row << " of " << n << ": " << found << " instead of " << expected;
+      }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Ways, VectorLoops, testing::ValuesIn(kWays),

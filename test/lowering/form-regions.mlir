@@ -10,11 +10,11 @@
 // A reduction of rows, what is computed from it, and their operand, which is read later too: one loop of two results.
 // The sum of a row exists for the rows of a tile only.
 // CHECK-LABEL: func.func @rows
-// CHECK: %[[BOTH:.*]]:2 = scf.forall (%[[I:.*]]) = (0) to (512) step (8) shared_outs
+// CHECK: %[[BOTH:.*]]:2 = scf.forall (%[[I:.*]]) = (0) to (512) step (4) shared_outs
 // CHECK: linalg.generic
 // CHECK: arith.addf
-// CHECK: %[[SUM:.*]] = linalg.generic {{.*}} ins(%{{.*}} : tensor<8x512xf32>) outs(%{{.*}} : tensor<8xf32>)
-// CHECK: linalg.generic {{.*}} ins(%{{.*}}, %{{.*}} : tensor<8x512xf32>, tensor<8xf32>)
+// CHECK: %[[SUM:.*]] = linalg.generic {{.*}} ins(%{{.*}} : tensor<4x512xf32>) outs(%{{.*}} : tensor<4xf32>)
+// CHECK: linalg.generic {{.*}} ins(%{{.*}}, %{{.*}} : tensor<4x512xf32>, tensor<4xf32>)
 // CHECK: scf.forall.in_parallel
 // CHECK-NEXT: tensor.parallel_insert_slice
 // CHECK-NEXT: tensor.parallel_insert_slice
@@ -42,6 +42,51 @@ func.func @rows(%context: !llvm.ptr, %a: tensor<512x512xf32>, %b: tensor<512x512
     linalg.yield %v : f32
   } -> tensor<512x512xf32>
   return %y, %x : tensor<512x512xf32>, tensor<512x512xf32>
+}
+
+// What a result replaces is computed in the result's place from the beginning.
+// CHECK-LABEL: func.func @inPlace
+// CHECK: scf.forall {{.*}} shared_outs(%[[OUT:.*]] = %{{.*}})
+// CHECK: %[[PLACE:.*]] = tensor.extract_slice %[[OUT]]
+// CHECK: %[[POWER:.*]] = linalg.generic {{.*}} outs(%[[PLACE]] :
+// CHECK: math.exp
+// CHECK: %[[SUM:.*]] = linalg.generic
+// CHECK: %[[QUOTIENT:.*]] = linalg.generic {{.*}} ins(%[[POWER]], %[[SUM]] : {{.*}} outs(%[[POWER]] :
+// CHECK: tensor.parallel_insert_slice %[[QUOTIENT]] into %[[OUT]]
+func.func @inPlace(%context: !llvm.ptr, %a: tensor<512x512xf32>) -> tensor<512x512xf32> attributes {partita_collective.kernel = @s} {
+  %zero = arith.constant 0.0 : f32
+  %empty = tensor.empty() : tensor<512x512xf32>
+  %x = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%a : tensor<512x512xf32>) outs(%empty : tensor<512x512xf32>) {
+  ^bb0(%l: f32, %o: f32):
+    %v = math.exp %l : f32
+    linalg.yield %v : f32
+  } -> tensor<512x512xf32>
+  %row = tensor.empty() : tensor<512xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%row : tensor<512xf32>) -> tensor<512xf32>
+  %total = linalg.generic {indexing_maps = [#id, #rows], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<512x512xf32>) outs(%zeros : tensor<512xf32>) {
+  ^bb0(%l: f32, %o: f32):
+    %v = arith.addf %l, %o : f32
+    linalg.yield %v : f32
+  } -> tensor<512xf32>
+  %other = tensor.empty() : tensor<512x512xf32>
+  %y = linalg.generic {indexing_maps = [#id, #rows, #id], iterator_types = ["parallel", "parallel"]} ins(%x, %total : tensor<512x512xf32>, tensor<512xf32>) outs(%other : tensor<512x512xf32>) {
+  ^bb0(%l: f32, %r: f32, %o: f32):
+    %v = arith.divf %l, %r : f32
+    linalg.yield %v : f32
+  } -> tensor<512x512xf32>
+  return %y : tensor<512x512xf32>
+}
+
+// Tiles are not narrow where memory is contiguous: here along both dims.
+// CHECK-LABEL: func.func @turned
+// CHECK: scf.forall {{.*}} = (0, 0) to (512, 2048) step (64, 64)
+func.func @turned(%context: !llvm.ptr, %a: tensor<2048x512xf32>) -> tensor<512x2048xf32> attributes {partita_collective.kernel = @s} {
+  %empty = tensor.empty() : tensor<512x2048xf32>
+  %x = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, #id], iterator_types = ["parallel", "parallel"]} ins(%a : tensor<2048x512xf32>) outs(%empty : tensor<512x2048xf32>) {
+  ^bb0(%l: f32, %o: f32):
+    linalg.yield %l : f32
+  } -> tensor<512x2048xf32>
+  return %x : tensor<512x2048xf32>
 }
 
 // A product in blocks, with bias: the bias of the block's columns, and the product before it only as a block.
