@@ -136,6 +136,8 @@ private:
       if (failed(first))
         return failure();
       row.firstCollective = *first;
+      if (isInitCall(call))
+        row.sameAlong = findSameAlong(call, kernel->second.kernel, mesh);
       (isInitCall(call) ? preparing : list).calls.push_back(std::move(row));
     }
     if (!preparing.calls.empty())

@@ -22,6 +22,9 @@ runtime::Extent toExtent(mlir::RankedTensorType global, int64_t dim, const std::
 mlir::FailureOr<runtime::Layout> toLayout(mlir::Operation *op, mlir::Type local, plan::MeshAttr mesh,
                                           const std::vector<SymbolAttr> &symbols);
 
+/// Axes of the mesh along which an init call computes the same on all ranks, by index.
+std::vector<int64_t> findSameAlong(mlir::func::CallOp call, mlir::func::FuncOp kernel, plan::MeshAttr mesh);
+
 /// What a call needs from the kernel of its segment.
 struct KernelTable {
   struct Entry {

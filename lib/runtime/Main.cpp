@@ -5,9 +5,9 @@
 
 #include "CommandLine.h"
 #include "Report.h"
+#include "partita/runtime/Drawing.h"
 #include "partita/runtime/Safetensors.h"
 #include "partita/runtime/SmallFloat.h"
-#include "partita/runtime/Weights.h"
 
 #include <chrono>
 #include <cstdio>
@@ -84,9 +84,7 @@ bool drawMissingInputs(const Image &image, const CommandLine &options, const std
     char *memory = allocate(drawn);
     bool isFloat = input.elementType <= ElementType::f8E5M2FNUZ;
     double scale = isFloat || input.maximum < 0 ? 1.0 : double(input.maximum);
-    uint64_t key = drawingKey(options.seed, input.name);
-    for (int64_t e = 0, count = elementCount(drawn.shape), bytes = elementBytes(drawn.elementType); e < count; ++e)
-      drawElement(drawn.elementType, key, e, scale, memory + e * bytes);
+    drawElements(drawn.elementType, drawingKey(options.seed, input.name), 0, elementCount(drawn.shape), scale, memory);
     inputs[i] = drawn;
   }
   return true;

@@ -19,6 +19,8 @@ public:
     threads = options.threads > 0 ? std::min(options.threads, 4 * cores)
                                   : std::max<int64_t>(1, cores / std::max<int64_t>(count, 1));
     bool spin = count * threads <= cores;
+    // From one loop of a step to the next (decision 0016).
+    double spinSeconds = spin ? 50e-6 : 0;
     transport = makeLocalTransport(loaded, spin);
     if (!weights.open(loaded, options.weights, options.folder, error))
       return false;
@@ -26,14 +28,21 @@ public:
     for (const Symbol &symbol : loaded.symbols)
       init.symbols.push_back(symbol.maximum);
     for (int64_t rank = 0; rank < count; ++rank)
-      if (!ranks[size_t(rank)].prepare(init, rank, threads, spin, options.recordSpans, error))
+      if (!ranks[size_t(rank)].prepare(init, rank, threads, spinSeconds, options.recordSpans, error))
         return false;
+    for (Rank &rank : ranks)
+      rank.findShared(init, ranks);
     // The files stay open: weights are read there.
-    return team.start(std::max<int64_t>(count, 1), spin, error) && walk(init, error);
+    if (!team.start(std::max<int64_t>(count, 1), 0, error) || !walk(init, error))
+      return false;
+    for (Rank &rank : ranks)
+      rank.dropInitMemory(loaded);
+    return true;
   }
 
   const Image &image() const override { return loaded; }
   uint64_t arenaBytes(int64_t rank) const override { return ranks[size_t(rank)].arenaBytes(); }
+  uint64_t sharedBytes(int64_t rank) const override { return ranks[size_t(rank)].sharedBytes(); }
   uint64_t workerScratchBytes(int64_t rank) const override { return ranks[size_t(rank)].workerScratchBytes(); }
   int64_t threadsPerRank() const override { return threads; }
   const std::vector<Span> &spans(int64_t rank) const override { return ranks[size_t(rank)].recordedSpans(); }

@@ -7,11 +7,6 @@
 
 #include <algorithm>
 
-#include <cerrno>
-#include <cstring>
-#include <sys/mman.h>
-#include <unistd.h>
-
 namespace partita::runtime {
 
 static const char *eventName(EventKind kind) {
@@ -20,34 +15,16 @@ static const char *eventName(EventKind kind) {
   return names[size_t(kind)];
 }
 
-Rank::~Rank() {
-  if (arena)
-    munmap(arena, arenaSize);
-  if (workerScratch)
-    munmap(workerScratch, workerScratchSize);
-}
-
-bool Rank::prepare(const Step &init, int64_t rank, int64_t threads, bool spin, bool record, std::string &error) {
+bool Rank::prepare(const Step &init, int64_t rank, int64_t threads, double spinSeconds, bool record,
+                   std::string &error) {
   index = rank;
   recordSpans = record;
   findPlaces(init);
   return reserveArena(init.image, error) && reserveWorkerScratch(init.image, threads, error) &&
-         team.start(threads, spin, error);
-}
-
-// Which buffers the calls of some kinds of events are given.
-template <typename Predicate> static std::vector<bool> findPassed(const Stage &stage, Predicate isKind) {
-  std::vector<bool> passed(stage.buffers.size());
-  for (const CallList &list : stage.calls)
-    for (const Call &each : list.calls)
-      for (const Argument &argument : each.arguments)
-        if (isKind(list.kind) && argument.buffer >= 0)
-          passed[size_t(argument.buffer)] = true;
-  return passed;
+         team.start(threads, spinSeconds, error);
 }
 
 void Rank::findPlaces(const Step &init) {
-  std::vector<std::vector<bool>> changed;
   for (const Stage &stage : init.image.stages) {
     Place place;
     for (size_t m = 0; m < stage.devices.size(); ++m)
@@ -55,14 +32,28 @@ void Rank::findPlaces(const Step &init) {
         place.member = int64_t(m);
     for (const Axis &axis : stage.axes)
       place.axisSizes.push_back(axis.size);
-    place.inFile.assign(stage.buffers.size(), nullptr);
+    place.elsewhere.assign(stage.buffers.size(), nullptr);
     place.lent.assign(stage.buffers.size(), nullptr);
     place.lendable.assign(stage.buffers.size(), Lendable::no);
-    place.readInSteps = findPassed(stage, [](EventKind kind) { return kind != EventKind::init; });
     places.push_back(std::move(place));
-    changed.push_back(findPassed(stage, [](EventKind kind) { return kind == EventKind::update; }));
   }
   findLendable(init.image);
+  findInFiles(init);
+  for (size_t s = 0; s < places.size(); ++s) {
+    Place &place = places[s];
+    std::vector<bool> inFile;
+    for (const char *found : place.elsewhere)
+      inFile.push_back(found != nullptr);
+    if (place.member >= 0)
+      place.holdings = findHoldings(init.image, int64_t(s), place.member, inFile);
+  }
+}
+
+// Weights that no call changes are read in their files where they lie there in one piece.
+void Rank::findInFiles(const Step &init) {
+  std::vector<std::vector<bool>> changed;
+  for (const Stage &stage : init.image.stages)
+    changed.push_back(givenTo(stage, EventKind::update));
   for (const Weight &weight : init.image.weights) {
     const Stage &stage = init.image.stages[size_t(weight.stage)];
     Place &place = places[size_t(weight.stage)];
@@ -70,9 +61,23 @@ void Rank::findPlaces(const Step &init) {
       continue;
     const Layout &layout = stage.buffers[size_t(weight.buffer)].layout;
     std::vector<int64_t> where = memberCoordinates(stage, place.member, 0);
-    place.inFile[size_t(weight.buffer)] =
+    place.elsewhere[size_t(weight.buffer)] =
         init.weights.find(weight, layout.elementType, globalBox(layout, init.symbols.data()),
                           localBox(layout, stage.axes, where.data(), init.symbols.data()));
+  }
+}
+
+void Rank::findShared(const Step &init, const std::vector<Rank> &all) {
+  for (size_t s = 0; s < places.size(); ++s) {
+    Place &place = places[s];
+    for (size_t b = 0; place.member >= 0 && b < place.elsewhere.size(); ++b) {
+      int64_t holder = place.holdings.holder[b];
+      const Buffer &buffer = init.image.stages[s].buffers[b];
+      if (holder == place.member)
+        continue;
+      place.elsewhere[b] = all[size_t(init.image.stages[s].devices[size_t(holder)])].places[s].arena + buffer.offset;
+      sharedSize += buffer.bytes;
+    }
   }
 }
 
@@ -93,78 +98,6 @@ void Rank::findLendable(const Image &image) {
     mark(channel.sourceStage, channel.sourceBuffer, Lendable::no);
     mark(channel.destinationStage, channel.destinationBuffer, Lendable::no);
   }
-}
-
-// Smaller weights are not worth a boundary between two kinds of pages, of which a process has 65530.
-constexpr uint64_t leastKeptOut = uint64_t(1) << 20;
-
-// Below this, rounding up to large pages would show in what a process takes.
-constexpr uint64_t leastForLargePages = uint64_t(16) << 20;
-
-// The whole arena is one range of addresses, but the system gives memory only to what is written: what lies in files
-// stays out, or the weights of a large model would be refused as more than the machine has.
-bool Rank::reserveArena(const Image &image, std::string &error) {
-  auto fail = [&] {
-    error = "E-MEMORY: rank " + std::to_string(index) + " cannot reserve its arena of " + std::to_string(arenaSize) +
-            " bytes: " + strerror(errno);
-    return false;
-  };
-  std::vector<std::pair<uint64_t, uint64_t>> unused;
-  uint64_t page = uint64_t(sysconf(_SC_PAGESIZE));
-  for (size_t s = 0; s < places.size(); ++s) {
-    if (places[s].member < 0)
-      continue;
-    for (size_t b = 0; b < places[s].inFile.size(); ++b)
-      // What only init calls read has no place of its own in the arena.
-      if (const Buffer &buffer = image.stages[s].buffers[b];
-          places[s].inFile[b] && places[s].readInSteps[b] && buffer.bytes >= leastKeptOut) {
-        uint64_t begin = arenaSize + buffer.offset;
-        unused.push_back({(begin + page - 1) / page * page, (begin + buffer.bytes) / page * page});
-      }
-    arenaSize += image.stages[s].arenaBytes;
-  }
-  if (arenaSize == 0)
-    return true;
-  void *memory = mmap(nullptr, arenaSize, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED)
-    return fail();
-  arena = static_cast<char *>(memory);
-  unused.push_back({(arenaSize + page - 1) / page * page, UINT64_MAX});
-  std::sort(unused.begin(), unused.end());
-  uint64_t begin = 0;
-  for (auto [first, last] : unused) {
-    if (first > begin && mprotect(arena + begin, first - begin, PROT_READ | PROT_WRITE) != 0)
-      return fail();
-    begin = std::max(begin, last);
-  }
-  // Large arenas are walked through from end to end by every step; where the system has no large pages it says so in
-  // vain.
-  if (arenaSize >= leastForLargePages)
-    (void)madvise(arena, arenaSize, MADV_HUGEPAGE);
-  for (size_t s = 0, offset = 0; s < places.size(); ++s)
-    if (places[s].member >= 0) {
-      places[s].arena = arena + offset;
-      offset += image.stages[s].arenaBytes;
-    }
-  return true;
-}
-
-// Whole pages for each thread, so that no two write to one line of a cache.
-bool Rank::reserveWorkerScratch(const Image &image, int64_t threads, std::string &error) {
-  uint64_t page = uint64_t(sysconf(_SC_PAGESIZE));
-  workerScratchStride = (image.workerScratchBytes + page - 1) / page * page;
-  uint64_t size = workerScratchStride * uint64_t(threads);
-  if (size == 0)
-    return true;
-  void *memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) {
-    error = "E-MEMORY: rank " + std::to_string(index) + " cannot reserve " + std::to_string(size) +
-            " bytes of scratch for its threads: " + strerror(errno);
-    return false;
-  }
-  workerScratch = static_cast<char *>(memory);
-  workerScratchSize = size;
-  return true;
 }
 
 void Rank::walk(const Step &next) {
@@ -241,6 +174,8 @@ bool Rank::runCalls(EventKind kind) {
     for (size_t i = 0; list.kind == kind && i < list.calls.size(); ++i) {
       if (kind == EventKind::init)
         loadWeights(nextWeight, done++);
+      if (kind == EventKind::init && !places[size_t(event->stage)].holdings.makesCall[i])
+        continue;
       call = &list.calls[i];
       double begin = now();
       arguments.clear();
@@ -267,9 +202,11 @@ bool Rank::runCalls(EventKind kind) {
 void Rank::loadWeights(uint64_t &done, uint64_t beforeCall) {
   const Image &image = step->image;
   const Stage &stage = image.stages[size_t(event->stage)];
+  const Place &place = places[size_t(event->stage)];
   for (const Weight &weight : image.weights) {
     bool due = weight.beforeCall >= done && (weight.beforeCall <= beforeCall);
-    if (weight.stage != event->stage || !due || places[size_t(weight.stage)].inFile[size_t(weight.buffer)])
+    if (weight.stage != event->stage || !due || place.elsewhere[size_t(weight.buffer)] ||
+        !place.holdings.isRead[size_t(weight.buffer)])
       continue;
     const Layout &layout = stage.buffers[size_t(weight.buffer)].layout;
     step->weights.load(weight, layout.elementType, globalBox(layout, step->symbols.data()),
@@ -296,15 +233,15 @@ bool Rank::lend(Lendable kind, int64_t buffer, const Box &local, const Box &glob
 void Rank::dropSources(const CallList &list, size_t done) {
   const Place &place = places[size_t(event->stage)];
   auto isReadLater = [&](int64_t buffer) {
-    return place.readInSteps[size_t(buffer)] ||
+    return place.holdings.readInSteps[size_t(buffer)] ||
            std::any_of(list.calls.begin() + ptrdiff_t(done) + 1, list.calls.end(), [&](const Call &later) {
              return std::any_of(later.arguments.begin(), later.arguments.end(),
                                 [&](const Argument &argument) { return argument.buffer == buffer; });
            });
   };
   for (const Argument &argument : list.calls[done].arguments)
-    if (argument.buffer >= 0 && place.inFile[size_t(argument.buffer)] && !isReadLater(argument.buffer))
-      step->weights.drop(place.inFile[size_t(argument.buffer)],
+    if (argument.buffer >= 0 && place.elsewhere[size_t(argument.buffer)] && !isReadLater(argument.buffer))
+      step->weights.drop(place.elsewhere[size_t(argument.buffer)],
                          step->image.stages[size_t(event->stage)].buffers[size_t(argument.buffer)].bytes);
 }
 
@@ -372,8 +309,8 @@ TransferKey Rank::channelKey() const { return {TransferKind::channel, event->cha
 char *Rank::address(int64_t buffer) const {
   if (char *place = places[size_t(event->stage)].lent[size_t(buffer)])
     return place;
-  // Weights are only read here: findPlaces() leaves out those that are updated.
-  if (const char *place = places[size_t(event->stage)].inFile[size_t(buffer)])
+  // Only read: what is updated, and what an init call writes, lies in the rank's own arena.
+  if (const char *place = places[size_t(event->stage)].elsewhere[size_t(buffer)])
     return const_cast<char *>(place);
   const Buffer &found = step->image.stages[size_t(event->stage)].buffers[size_t(buffer)];
   return context.arena + found.offset + uint64_t(event->slot) * found.slotStride;
@@ -407,6 +344,9 @@ void Rank::waitForCollective(int64_t id) {
   record(step->image.collectives[size_t(absolute)].node + " wait", begin);
 }
 
+// A loop that takes less is over before help has come that looks, or that sleeps (decision 0016).
+constexpr double leastShared = 3e-6, leastWoken = 20e-6;
+
 void Rank::runLoop(partita_context *shared, int64_t begin, int64_t end, int64_t grain, partita_loop_body body,
                    void *data) {
   grain = std::max<int64_t>(grain, 1);
@@ -421,13 +361,21 @@ void Rank::runLoop(partita_context *shared, int64_t begin, int64_t end, int64_t 
       runChunk(shared, chunk);
     return;
   }
+  // What a chunk takes is known from the last time.
+  double &chunkSeconds = loopSeconds.try_emplace(body, leastShared).first->second;
+  bool isShared = double(chunks) * chunkSeconds >= (team.sleeps() ? leastWoken : leastShared);
   std::atomic<int64_t> next{0};
-  team.run([&](int64_t member) {
+  auto work = [&](int64_t member) {
     partita_context own = *shared;
     own.workerScratch = workerScratch + uint64_t(member) * workerScratchStride;
-    for (int64_t chunk; (chunk = next.fetch_add(1)) < chunks;)
+    Clock::time_point start = Clock::now();
+    int64_t done = 0;
+    for (int64_t chunk; (chunk = next.fetch_add(1, std::memory_order_relaxed)) < chunks; ++done)
       runChunk(&own, chunk);
-  });
+    if (member == 0 && done > 0)
+      chunkSeconds = std::chrono::duration<double>(Clock::now() - start).count() / double(done);
+  };
+  isShared ? team.help(work, chunks - 1) : work(0);
 }
 
 void Rank::fail(const std::string &message) {

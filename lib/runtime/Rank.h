@@ -8,6 +8,7 @@
 #ifndef PARTITA_LIB_RUNTIME_RANK_H
 #define PARTITA_LIB_RUNTIME_RANK_H
 
+#include "Sharing.h"
 #include "partita/runtime/Program.h"
 #include "partita/runtime/Team.h"
 #include "partita/runtime/Transport.h"
@@ -15,6 +16,7 @@
 
 #include <chrono>
 #include <map>
+#include <unordered_map>
 
 namespace partita::runtime {
 
@@ -40,12 +42,21 @@ public:
 
   /// Finds the weights that can be read in their files, reserves the arena and starts the threads of the parallel
   /// loops. `init` is the step that loads the weights.
-  bool prepare(const Step &init, int64_t index, int64_t threads, bool spin, bool recordSpans, std::string &error);
+  bool prepare(const Step &init, int64_t index, int64_t threads, double spinSeconds, bool recordSpans,
+               std::string &error);
+
+  /// Takes what other ranks hold for this one; all of them are prepared.
+  void findShared(const Step &init, const std::vector<Rank> &all);
 
   /// Runs the rank's events of this step; returns early when any rank has failed.
   void walk(const Step &step);
 
+  /// After init: gives back the memory of what no step reads.
+  void dropInitMemory(const Image &image);
+
   uint64_t arenaBytes() const { return arenaSize; }
+  /// Of the arena: what takes no memory there, because another rank holds it.
+  uint64_t sharedBytes() const { return sharedSize; }
   /// Of all its threads together.
   uint64_t workerScratchBytes() const { return workerScratchSize; }
   const std::vector<Span> &recordedSpans() const { return spans; }
@@ -66,10 +77,10 @@ private:
     int64_t member = -1;
     char *arena = nullptr;
     std::vector<int64_t> axisSizes;
-    std::vector<const char *> inFile; // Per buffer: where its weight is read; null: in the arena.
-    std::vector<char *> lent;         // Per buffer, during a forward event: the caller's memory; null: the arena.
-    std::vector<Lendable> lendable;   // Per buffer.
-    std::vector<bool> readInSteps;    // Per buffer: whether other calls than those of init are given it.
+    std::vector<const char *> elsewhere; // Per buffer: where it is read, in a file or at another rank; null: the arena.
+    std::vector<char *> lent;            // Per buffer, during a forward event: the caller's memory; null: the arena.
+    std::vector<Lendable> lendable;      // Per buffer.
+    Holdings holdings;
   };
   struct PendingSend {
     int64_t stage, slot;
@@ -79,10 +90,11 @@ private:
   int64_t index = 0;
   std::vector<Place> places; // Per stage; member -1: not in it.
   char *arena = nullptr;
-  uint64_t arenaSize = 0;
+  uint64_t arenaSize = 0, sharedSize = 0;
   char *workerScratch = nullptr; // One piece of `workerScratchStride` bytes per thread.
   uint64_t workerScratchSize = 0, workerScratchStride = 0;
   Team team;
+  std::unordered_map<partita_loop_body, double> loopSeconds; // What one chunk took last time.
   std::vector<Span> spans;
   bool recordSpans = false;
   Clock::time_point created = Clock::now();
@@ -97,6 +109,7 @@ private:
   std::map<int64_t, void *> destinations; // Of collectives in flight.
 
   void findPlaces(const Step &init);
+  void findInFiles(const Step &init);
   bool reserveArena(const Image &image, std::string &error);
   bool reserveWorkerScratch(const Image &image, int64_t threads, std::string &error);
   void enter(const Event &next);

@@ -81,7 +81,10 @@ std::string memoryReport(const Program &program) {
     uint64_t bytes = program.arenaBytes(int64_t(rank));
     total += bytes;
     scratch += program.workerScratchBytes(int64_t(rank));
-    text += "memory     rank " + std::to_string(rank) + " arena " + std::to_string(bytes) + " bytes\n";
+    text += "memory     rank " + std::to_string(rank) + " arena " + std::to_string(bytes) + " bytes";
+    if (uint64_t shared = program.sharedBytes(int64_t(rank)))
+      text += ", of which " + std::to_string(shared) + " lie at other ranks";
+    text += "\n";
   }
   text += "memory     arenas " + std::to_string(total) + " bytes in all\n";
   text += "memory     scratch of threads " + std::to_string(scratch) + " bytes in all, " +

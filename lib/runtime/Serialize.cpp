@@ -12,7 +12,7 @@ namespace partita::runtime {
 namespace {
 
 constexpr char magic[8] = {'P', 'A', 'R', 'T', 'I', 'T', 'A', '\n'};
-constexpr int64_t formatVersion = 3;
+constexpr int64_t formatVersion = 4;
 
 template <typename A> void describe(A &archive, Symbol &symbol) {
   archive(symbol.name, symbol.minimum, symbol.maximum);
@@ -44,7 +44,7 @@ template <typename A> void describe(A &archive, Argument &argument) {
   archive(argument.buffer, argument.offset, argument.slotStride);
 }
 template <typename A> void describe(A &archive, Call &call) {
-  archive(call.function, call.arguments, call.scratch, call.firstCollective, call.node);
+  archive(call.function, call.arguments, call.scratch, call.firstCollective, call.node, call.sameAlong);
 }
 template <typename A> void describe(A &archive, CallList &list) {
   archive.enumeration(list.kind, EventKind::update);

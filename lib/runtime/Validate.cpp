@@ -4,6 +4,7 @@
 #include "partita/runtime/Box.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 namespace partita::runtime {
@@ -43,6 +44,8 @@ public:
         require(bufferLayout(output.stage, output.buffer).partial.empty(), "output '" + output.name + "' is partial");
     for (const Weight &weight : image.weights)
       checkWeight(weight);
+    for (const Stage &stage : image.stages)
+      checkSharing(stage);
     for (const Collective &collective : image.collectives)
       checkCollective(collective, &collective - image.collectives.data());
     for (const Channel &channel : image.channels)
@@ -324,6 +327,36 @@ private:
       require(weight.offset <= image.files[weight.file].size &&
                   weight.bytes <= image.files[weight.file].size - weight.offset,
               what + " lies outside of its file");
+  }
+
+  // What one rank computes for others is the result of that call alone, in one place for all slots.
+  void checkSharing(const Stage &stage) {
+    std::set<int64_t> weights;
+    for (const Weight &weight : image.weights)
+      if (&stage == &image.stages[weight.stage])
+        weights.insert(weight.buffer);
+    std::map<int64_t, int64_t> writers; // Calls of init and update that a buffer is given to.
+    for (const CallList &list : stage.calls)
+      for (const Call &call : list.calls)
+        for (const Argument &argument : call.arguments)
+          writers[argument.buffer] += list.kind == EventKind::init || list.kind == EventKind::update;
+    for (const CallList &list : stage.calls)
+      for (const Call &call : list.calls) {
+        if (call.sameAlong.empty())
+          continue;
+        std::string what = "stage '" + stage.name + "' shares what '" + call.node + "' computes";
+        require(list.kind == EventKind::init, what + " in every step");
+        std::set<int64_t> axes;
+        for (int64_t axis : call.sameAlong)
+          require(inRange(axis, stage.axes.size()) && stage.axes[axis].kind == AxisKind::space &&
+                      axes.insert(axis).second,
+                  what + " along an invalid axis");
+        for (const Argument &argument : call.arguments)
+          require(weights.count(argument.buffer) ||
+                      (argument.buffer >= 0 && argument.offset == 0 && stage.buffers[argument.buffer].slots == 1 &&
+                       writers[argument.buffer] == 1),
+                  what + " with another call");
+      }
   }
 
   void checkCollective(const Collective &collective, int64_t index) {

@@ -2,11 +2,11 @@
 //
 // Finding, checking and loading weights.
 #include "partita/runtime/Weights.h"
+
+#include "partita/runtime/Drawing.h"
 #include "partita/runtime/Safetensors.h"
-#include "partita/runtime/SmallFloat.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <set>
 #include <sys/stat.h>
@@ -14,23 +14,6 @@
 namespace partita::runtime {
 
 namespace {
-
-constexpr uint64_t fnvStart = 14695981039346656037u, fnvPrime = 1099511628211u;
-
-uint64_t hashBytes(uint64_t hash, const void *data, uint64_t count) {
-  for (uint64_t i = 0; i < count; ++i)
-    hash = (hash ^ static_cast<const unsigned char *>(data)[i]) * fnvPrime;
-  return hash;
-}
-
-// The mixing function of SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators).
-uint64_t mix(uint64_t value) {
-  value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9u;
-  value = (value ^ value >> 27) * 0x94d049bb133111ebu;
-  return value ^ value >> 31;
-}
-
-template <typename T> void store(void *element, T value) { std::memcpy(element, &value, sizeof(T)); }
 
 bool isThere(const std::string &path) {
   struct stat status;
@@ -73,27 +56,6 @@ uint64_t tensorTableChecksum(const Image &image, int64_t file, const void *data,
     hash = hashBytes(hash, first + bytes - part, part);
   }
   return hash ? hash : 1;
-}
-
-uint64_t drawingKey(uint64_t seed, const std::string &name) {
-  return mix(hashBytes(fnvStart, name.data(), name.size()) + mix(seed + 0x9e3779b97f4a7c15u));
-}
-
-void drawElement(ElementType type, uint64_t key, int64_t index, double scale, void *element) {
-  uint64_t bits = mix(key + 0x9e3779b97f4a7c15u * uint64_t(index + 1));
-  double unit = double(bits >> 11) * 0x1p-53; // In [0, 1).
-  double real = (2 * unit - 1) * scale;
-  if (type == ElementType::f64)
-    return store(element, real);
-  if (type == ElementType::f32)
-    return store(element, float(real));
-  if (isSmallFloat(type)) {
-    uint16_t encoded = encodeSmallFloat(type, float(real));
-    return elementBytes(type) == 2 ? store(element, encoded) : store(element, uint8_t(encoded));
-  }
-  uint64_t largest = type == ElementType::boolean ? 1 : uint64_t(std::max(scale, 0.0));
-  uint64_t integer = largest == UINT64_MAX ? bits : bits % (largest + 1);
-  std::memcpy(element, &integer, size_t(elementBytes(type))); // Little-endian: the low bytes.
 }
 
 bool WeightFiles::openByName(const Image &image, const std::string &path, std::string &error) {
@@ -160,21 +122,6 @@ bool WeightFiles::open(const Image &image, const std::string &given, const std::
 
 namespace {
 
-// Element by element with its global row-major index.
-void draw(const Weight &weight, ElementType type, const Box &global, const Box &box, char *destination) {
-  uint64_t key = drawingKey(weight.seed, weight.name);
-  int64_t bytes = elementBytes(type), count = boxElements(box);
-  for (int64_t local = 0; local < count; ++local) {
-    int64_t rest = local, index = 0, stride = 1;
-    for (size_t d = box.size(); d-- > 0;) {
-      index += (box[d].begin + rest % box[d].length()) * stride;
-      stride *= global[d].length();
-      rest /= box[d].length();
-    }
-    drawElement(type, key, index, weight.scale, destination + local * bytes);
-  }
-}
-
 // In the coordinates of the global tensor, the tensor in the file begins at -start.
 Box fileBox(const Weight &weight, const Box &global) {
   if (weight.source == WeightSource::generated)
@@ -228,7 +175,7 @@ void WeightFiles::load(const Weight &weight, ElementType type, const Box &global
     return copyRegion(bytes, box, {weight.data.data(), global}, destination, box);
   Place place = findPlace(weight);
   if (place.file < 0)
-    return draw(weight, type, global, box, static_cast<char *>(destination));
+    return drawBox(type, drawingKey(weight.seed, weight.name), global, box, weight.scale, destination);
   Box inFile = fileBox(weight, global);
   const MappedFile &file = *files[size_t(place.file)];
   if (box.empty()) {

@@ -3,6 +3,7 @@
 // The executable as its user sees it: options, inputs, outputs, weights, reports; and the C interface.
 #include "partita/runtime/Main.h"
 #include "ImageBuilder.h"
+#include "partita/runtime/Drawing.h"
 #include "partita/runtime/Library.h"
 #include "partita/runtime/Safetensors.h"
 #include "partita/runtime/Weights.h"

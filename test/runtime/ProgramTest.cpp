@@ -359,10 +359,11 @@ TEST(Program, ParallelLoopsCoverTheRangeInFixedPieces) {
 } // namespace
 
 namespace {
-const void *seenInput, *seenOutput;
+std::atomic<const void *> seenInput, seenOutput; // Of the rank that came last.
 
 void reversed(partita_context *context, void *const *buffers) {
-  auto *x = static_cast<const float *>(seenInput = buffers[0]);
+  seenInput = buffers[0];
+  auto *x = static_cast<const float *>(buffers[0]);
   auto *y = static_cast<float *>(buffers[1]);
   seenOutput = y;
   int64_t count = localElements(context, 0, 0);
@@ -399,8 +400,8 @@ TEST(Program, CallsWorkInTheCallersTensorsWhereARankHasAllOfThem) {
       x[offset + i] = float(i);
     std::vector<TensorView> outputs;
     ASSERT_TRUE(program->run({{ElementType::f32, {rows}, x + offset, nullptr}}, {}, outputs, error)) << error;
-    EXPECT_EQ(seenInput == x + offset, offset == 0) << "only where it is aligned as the arena is";
-    EXPECT_EQ(seenOutput, outputs[0].data);
+    EXPECT_EQ(seenInput.load() == x + offset, offset == 0) << "only where it is aligned as the arena is";
+    EXPECT_EQ(seenOutput.load(), outputs[0].data);
     for (int64_t i = 0; i < rows; ++i)
       EXPECT_EQ(static_cast<const float *>(outputs[0].data)[i], float(rows - 1 - i));
   }

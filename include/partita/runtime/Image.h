@@ -149,6 +149,10 @@ struct Call {
   uint64_t scratch = 0;        ///< Arena offset that the function sees as context->scratch.
   int64_t firstCollective = 0; ///< Added to the collective ids that the function passes.
   std::string node;            ///< Model node or class, for errors and traces; may be empty.
+  /// Of an init call: axes of kind space along which what it computes is the same, so that one rank of a process
+  /// computes it for all that differ only there. Empty: each rank for itself. What such a call is given and is no
+  /// weight is its result, which nothing writes later.
+  std::vector<int64_t> sameAlong;
 };
 
 /// What an event does. Values are part of the blob's format.

@@ -57,6 +57,9 @@ public:
   /// Bytes of arena reserved for a rank.
   virtual uint64_t arenaBytes(int64_t rank) const = 0;
 
+  /// Of the arena: what takes no memory, because another rank of the process holds it and this one reads it there.
+  virtual uint64_t sharedBytes(int64_t rank) const = 0;
+
   /// Bytes of scratch reserved for the threads of a rank, beside its arena.
   virtual uint64_t workerScratchBytes(int64_t rank) const = 0;
 

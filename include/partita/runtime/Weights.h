@@ -24,14 +24,6 @@ namespace partita::runtime {
 /// gigabytes. `data` is the whole file. Never 0. The tensors must lie inside of the file.
 uint64_t tensorTableChecksum(const Image &image, int64_t file, const void *data, uint64_t size);
 
-/// Element `index` (global, row-major) of what is drawn from (seed, name): floats uniform in [-scale,
-/// scale], integers uniform in [0, scale], booleans 0 or 1. Independent of how the tensor is split.
-/// Writes elementBytes(type) bytes.
-void drawElement(ElementType type, uint64_t key, int64_t index, double scale, void *element);
-
-/// The key of drawElement() for a tensor.
-uint64_t drawingKey(uint64_t seed, const std::string &name);
-
 class WeightFiles {
 public:
   /// Maps and checks every file of the image: at `given` if that is not empty (a file, a folder with files

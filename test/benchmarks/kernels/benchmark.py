@@ -83,6 +83,14 @@ def limit(case, rounds):
     return f"{value:.3g}", "", value, value <= case.target
 
 
+def region(case, rounds):
+    def once():
+        text = sides.run([sides.ROOT / "build/test/RegionBenchmark"])[3]
+        return float(next(l for l in text.splitlines() if l.startswith(case.line)).split()[-2])
+    value = median(once() for _ in range(rounds))
+    return f"{value:.2f}", "", value, value <= case.target
+
+
 def processor_time(program, rounds):
     """Of one step: what ten steps more take."""
     few, many = (median(program.start("--bench", steps)[1] for _ in range(rounds)) for steps in (1, 6))
@@ -91,7 +99,7 @@ def processor_time(program, rounds):
 
 KINDS = {cases.Product: (product, "at least"), cases.Rows: (rows, "at least"), cases.Model: (model, "at most"),
          cases.Node: (node, "at most"),
-         cases.Limit: (limit, "at most")}
+         cases.Limit: (limit, "at most"), cases.Region: (region, "at most")}
 
 
 def title(case):

@@ -67,7 +67,16 @@ class Limit:
     target: float
 
 
-SECTIONS = ["sgemm", "shapes", "dots", "rows", "families", "transformers", "convolutions", "recurrent", "compile", "start", "ranks"]
+@dataclass(frozen=True)
+class Region:
+    """What a parallel loop costs its thread on two threads, beside its work, in microseconds: a line of RegionBenchmark."""
+    section: str
+    name: str
+    line: str
+    target: float
+
+
+SECTIONS = ["sgemm", "shapes", "dots", "rows", "families", "transformers", "convolutions", "recurrent", "compile", "start", "ranks", "threads"]
 
 GPT = ("gpt", "--seq", "128")
 BERT = ("bert", "--seq", "128")
@@ -132,3 +141,5 @@ for name, zoo in (("GPT-2 small", GPT), ("ResNet-50", RESNET)):
     CASES.append(Limit("compile", f"{name}, GiB", "compile-memory", zoo, 1.5))
     CASES.append(Limit("start", f"{name}, start to first result less one step, seconds", "start", zoo, 0.3))
 CASES.append(Limit("ranks", "GPT-2 small, 4 ranks on 2 cores, processor time of 1 rank", "rank-time", GPT, 1.15))
+CASES.append(Region("threads", "parallel loop, the other thread looks, us", "nothing to do, the other looks", 0.5))
+CASES.append(Region("threads", "parallel loop, the other thread sleeps, us", "nothing to do, the other sleeps", 10))
