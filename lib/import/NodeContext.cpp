@@ -89,13 +89,20 @@ static bool isKind(const onnx::Attribute &attribute, onnx::Attribute::Kind kind,
   return hasValue;
 }
 
+/// Whether an attribute counts dims, extents or places, so that sums of such must not overflow. Others are numbers of
+/// any size, or ends that are cut to what is there.
+static bool isCount(llvm::StringRef attribute) {
+  return !llvm::is_contained({"value_int", "ignore_index", "start", "end", "seed"}, attribute);
+}
+
 int64_t NodeContext::getInteger(llvm::StringRef attribute, int64_t defaultValue) {
   const onnx::Attribute *found = getAttribute(attribute);
   if (!found)
     return defaultValue;
-  if (isKind(*found, onnx::Attribute::INT, found->has_i()))
+  bool isInteger = isKind(*found, onnx::Attribute::INT, found->has_i());
+  if (isInteger && (!isCount(attribute) || (found->i() >= -largestSize && found->i() <= largestSize)))
     return found->i();
-  fail("E-BAD-FILE", "attribute '" + attribute + "' is not an integer");
+  fail("E-BAD-FILE", "attribute '" + attribute + (isInteger ? "' is beyond all sizes" : "' is not an integer"));
   return defaultValue;
 }
 

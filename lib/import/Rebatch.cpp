@@ -26,6 +26,17 @@ public:
     return getTensorType(sizes, type.getElementType());
   }
 
+  /// Whether a tensor of that batch is not too large.
+  bool fits(RankedTensorType type, const BatchSpot &spot) const {
+    std::vector<DimSize> sizes = sizesOf(type);
+    std::optional<DimSize> size = multiplyChecked(DimSize(spot.outer * spot.inner), DimSize(to));
+    if (!size)
+      return false;
+    sizes[static_cast<size_t>(spot.dim)] = *size;
+    std::optional<int64_t> elements = getBoundElements(getTensorType(sizes, type.getElementType()));
+    return elements && *elements <= largestSize;
+  }
+
   /// What `value` holds once, for each element of the batch.
   Value repeat(OpBuilder &builder, Value value, const BatchSpot &spot, StringRef name) {
     if (auto made = value.getDefiningOp<graph::BroadcastOp>(); made && !llvm::is_contained(made.getDims(), spot.dim))
@@ -135,6 +146,19 @@ void partita::import::rebatch(ImportSession &session, func::FuncOp function) {
   if (!flow.run(inputs))
     return reportProblems(session, flow.getProblems());
   Writer writer(session, asked->from, asked->to);
+  std::vector<BatchProblem> tooLarge;
+  auto check = [&](Operation *op, Value value, const BatchSpot &spot) {
+    if (!writer.fits(typeOf(value), spot))
+      tooLarge.push_back({op, "a tensor would have too many elements"});
+  };
+  for (const auto &[operand, spot] : flow.getCopies())
+    check(operand.first, operand.first->getOperand(operand.second), spot);
+  for (Operation &op : function.front())
+    for (Value operand : op.getOperands())
+      if (std::optional<BatchSpot> spot = flow.find(operand))
+        check(&op, operand, *spot);
+  if (!tooLarge.empty())
+    return reportProblems(session, tooLarge);
   for (const auto &[operand, spot] : flow.getCopies()) {
     OpBuilder builder(operand.first);
     Value value = operand.first->getOperand(operand.second);

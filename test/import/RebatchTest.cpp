@@ -253,6 +253,13 @@ TEST_F(Rebatch, WhatMixesIsRefused) {
       1);
 }
 
+TEST_F(Rebatch, TooManyElementsAreRefused) {
+  onnx::Graph &graph = begin({2, 1 << 20});
+  addIntegers(graph, "axes", {1});
+  addNode(graph, "Unsqueeze", {"x", "axes"}, {"y"});
+  expectRefused("a tensor would have too many elements", {"x[0]=1099511627776"});
+}
+
 TEST_F(Rebatch, WhichDimIsTheBatchIsAsked) {
   model = makeModel({{"x", {2, 4}}, {"z", {1, 4}}}, {"y"});
   addNode(*model.mutable_graph(), "Add", {"x", "z"}, {"y"});

@@ -246,4 +246,21 @@ TEST_F(Robustness, NamesThatAreNotText) {
   EXPECT_NE(diagnostics.find("is not UTF-8"), std::string::npos) << diagnostics;
 }
 
+// No sum of dims and such overflows.
+TEST_F(Robustness, AttributesBeyondAllSizes) {
+  for (int64_t number : {INT64_MAX, INT64_MIN, int64_t(1) << 57}) {
+    for (auto [type, attribute] : {std::pair{"GatherND", "batch_dims"}, {"ReverseSequence", "time_axis"}}) {
+      onnx::Model model = makeModel({{"x", {4, 4}}, {"z", {4, 4}}}, {"y"});
+      setInteger(addNode(*model.mutable_graph(), type, {"x", "z"}, {"y"}), attribute, number);
+      check(model, type);
+      EXPECT_NE(diagnostics.find("is beyond all sizes"), std::string::npos) << diagnostics;
+    }
+    // A number is not a size.
+    onnx::Model model = makeModel({}, {"y"});
+    setInteger(addNode(*model.mutable_graph(), "Constant", {}, {"y"}), "value_int", number);
+    check(model, "Constant");
+    EXPECT_EQ(diagnostics, "");
+  }
+}
+
 } // namespace

@@ -47,9 +47,10 @@ static std::optional<Deformable> readDeformable(NodeContext &node, Value x, Valu
   auto inRange = [](ArrayRef<int64_t> list, size_t count, int64_t least) {
     return list.size() == count && llvm::all_of(list, [&](int64_t n) { return n >= least && n < (1 << 20); });
   };
-  bool isRight = inRange(conv.strides, 2, 1) && inRange(conv.dilations, 2, 1) && inRange(conv.pads, 4, 0) &&
-                 inRange(conv.kernel, 2, 1) && said == conv.kernel && conv.group > 0 && conv.offsetGroup > 0 &&
-                 channels > 0 && channels % conv.group == 0 && channels % conv.offsetGroup == 0 &&
+  bool isRight = inRange(conv.extents, 2, 0) && channels < (1 << 24) && inRange(conv.strides, 2, 1) &&
+                 inRange(conv.dilations, 2, 1) && inRange(conv.pads, 4, 0) && inRange(conv.kernel, 2, 1) &&
+                 said == conv.kernel && conv.group > 0 && conv.offsetGroup > 0 && channels > 0 &&
+                 channels % conv.group == 0 && channels % conv.offsetGroup == 0 &&
                  conv.filter[0].constant % conv.group == 0 && conv.filter[1].constant == channels / conv.group;
   if (!isRight)
     return fail("an image " + toText(conv.image) + " does not fit the filter " + toText(conv.filter) +
@@ -62,7 +63,11 @@ static std::optional<Deformable> readDeformable(NodeContext &node, Value x, Valu
       return fail("the filter is larger than the image");
     conv.outputs.push_back((padded - reach) / conv.strides[dim] + 1);
   }
-  conv.places = DimSize(conv.taps * conv.outputs[0] * conv.outputs[1]);
+  std::optional<DimSize> places =
+      divideProducts({DimSize(conv.taps), DimSize(conv.outputs[0]), DimSize(conv.outputs[1])}, {});
+  if (!places || !multiplyChecked(conv.image[0], DimSize(2 * conv.taps * conv.offsetGroup)))
+    return fail("there are too many samples");
+  conv.places = *places;
   return conv;
 }
 
@@ -83,9 +88,10 @@ static Value tapPositions(NodeContext &node, const Deformable &conv, size_t dim,
 static Value sampleImage(NodeContext &node, const Deformable &conv, Value x, Value offset) {
   Type element = node.elementOf(x);
   std::optional<DimSize> parts = multiplyChecked(conv.image[0], DimSize(conv.offsetGroup));
-  Sizes grid{conv.image[0] * conv.offsetGroup, DimSize(conv.taps), DimSize(2),
-             DimSize(conv.outputs[0] * conv.outputs[1])};
-  Value moves = parts ? node.reshape(offset, grid, "moves") : Value();
+  if (!parts)
+    return Value();
+  Sizes grid{*parts, DimSize(conv.taps), DimSize(2), DimSize(conv.outputs[0] * conv.outputs[1])};
+  Value moves = node.reshape(offset, grid, "moves");
   if (!moves)
     return Value();
   Sizes flat{*parts, conv.places};

@@ -111,7 +111,8 @@ static void importGatherBlocks(NodeContext &node) {
   std::optional<int64_t> axis = node.normalizeAxis(writtenGather, rank),
                          blocked = node.normalizeAxis(writtenAxis, rank);
   bool isPacked = elementOf(table).isInteger(8) && bits < 8;
-  if (!axis || !blocked || rank < 2 || *axis != 0 || *blocked != rank - 1 || size < 1 || (bits != 4 && bits != 8))
+  if (!axis || !blocked || rank < 2 || *axis != 0 || *blocked != rank - 1 || size < 1 || size > (1 << 20) ||
+      (bits != 4 && bits != 8))
     return axis && blocked ? node.failOp("only rows of tables whose last dim is quantized are supported") : void();
   Value q = node.gather(table, indices, 0, "rows"), step = node.gather(scale, indices, 0, "scales");
   if (!q || !step)

@@ -164,7 +164,7 @@ static std::optional<Rows> findRows(NodeContext &node, Value data, Value indices
   Sizes from = node.sizesOf(data), of = node.sizesOf(indices);
   auto rank = static_cast<int64_t>(from.size());
   int64_t depth = !of.empty() && of.back().isStatic() ? of.back().constant : -1;
-  bool fits = batch >= 0 && depth >= 1 && batch + depth <= rank && batch < static_cast<int64_t>(of.size());
+  bool fits = batch >= 0 && batch < static_cast<int64_t>(of.size()) && depth >= 1 && depth <= rank - batch;
   for (int64_t dim = 0; fits && dim < batch; ++dim)
     fits = from[dim] == of[dim];
   if (!fits) {
@@ -313,8 +313,8 @@ static void importReverseSequence(NodeContext &node) {
   if (!x || !lengths)
     return;
   Sizes sizes = node.sizesOf(x);
-  if (sizes.size() < 2 || batchAxis + timeAxis != 1 || batchAxis * timeAxis != 0 ||
-      node.sizesOf(lengths) != Sizes{sizes[batchAxis]})
+  bool areFirst = (batchAxis == 0 && timeAxis == 1) || (batchAxis == 1 && timeAxis == 0);
+  if (sizes.size() < 2 || !areFirst || node.sizesOf(lengths) != Sizes{sizes[batchAxis]})
     return node.failShape("sequences of shape " + toText(sizes) + " with lengths of shape " +
                           toText(node.sizesOf(lengths)));
   Sizes both{sizes[0], sizes[1]};
