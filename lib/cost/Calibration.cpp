@@ -20,8 +20,8 @@ constexpr int64_t tinySize = 16, messageSize = int64_t(1) << 22;
 constexpr double leastGain = 1.03;
 /// Up to what the memory of kernels is planned for, which is the same for all processors; the first are what is taken
 /// without a measurement.
-constexpr int64_t candidateRows[] = {196, 112, 56}, candidateDepths[] = {256, 192, 128},
-                  candidateColumns[] = {1024, 512, 256};
+constexpr int64_t candidateRows[] = {196, 112, 56}, candidateDepths[] = {512, 384, 256},
+                  candidateColumns[] = {512, 384, 256};
 
 class Calibrator {
 public:

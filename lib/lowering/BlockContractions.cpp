@@ -18,6 +18,9 @@ namespace partita::lowering {
 /// Rows that read B where it lies: each element only so often.
 static constexpr int64_t kFewRows = 8;
 
+/// k of B that are packed in one go, panel by panel, where its rows lie in one piece: few pages are open at once.
+static constexpr int64_t kPackedAtOnce = 32;
+
 /// The memory that a view is of.
 static Value findMemory(Value buffer) {
   while (auto view = buffer.getDefiningOp<ViewLikeOpInterface>())
@@ -125,6 +128,8 @@ private:
     // Rows of a matrix are read in short pieces, so that few pages are open at once; panels lie in one piece.
     get(BlocksArgument::reducedBlock) =
         at.number(packsB || roles.panelStride ? limitBlock(cpu.blocks.depth, 16, kReducedBlock) : 32);
+    bool hasRuns = getConstantIntValue(roles.b.strides[roles.columns.back()]) == 1;
+    get(BlocksArgument::packedAtOnce) = at.number(hasRuns ? kPackedAtOnce : kReducedBlock);
   }
 
   void writeTables() {

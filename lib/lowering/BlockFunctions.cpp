@@ -58,12 +58,16 @@ private:
     at.branch(
         isPacked,
         [&] {
-          at.loop(at.number(0), columnCount, kPanel, [&](Value i) {
-            Value target = at.move(get(BlocksArgument::packedB), at.mul(at.mul(i, count), bytes));
-            call(packB,
-                 {target, at.number(kPanel * bytes), get(BlocksArgument::b), entry(BlocksArgument::reducedOfB, first),
-                  elements, entry(BlocksArgument::columns, at.add(column, i)),
-                  at.min(at.number(kPanel), at.sub(columnCount, i))});
+          loopBlocks(count, get(BlocksArgument::packedAtOnce), [&](Value begin, Value inPart) {
+            Value done = at.mul(begin, group), part = at.min(at.mul(inPart, group), at.sub(elements, done));
+            Value table = entry(BlocksArgument::reducedOfB, at.add(first, done));
+            at.loop(at.number(0), columnCount, kPanel, [&](Value i) {
+              Value place = at.add(at.mul(i, count), at.mul(begin, kPanel));
+              Value target = at.move(get(BlocksArgument::packedB), at.mul(place, bytes));
+              call(packB, {target, at.number(kPanel * bytes), get(BlocksArgument::b), table, part,
+                           entry(BlocksArgument::columns, at.add(column, i)),
+                           at.min(at.number(kPanel), at.sub(columnCount, i))});
+            });
           });
         },
         [] {});

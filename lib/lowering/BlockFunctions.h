@@ -36,6 +36,7 @@ enum class BlocksArgument {
   reducedOfB,
   columns,       ///< Tables; the last two only where B is packed.
   packsB,        ///< 1 or 0.
+  packedAtOnce,  ///< k of B that are packed in one go, panel by panel.
   panelStride,   ///< Bytes from panel to panel in B, where it is not packed.
   reducedStride, ///< Bytes from k to k in B, where it is not packed.
   tileWidth,     ///< Columns of a whole tile; of a panel at most, where B lies in panels.

@@ -6,7 +6,8 @@ using namespace mlir;
 using namespace partita;
 using namespace partita::lowering;
 
-/// Fewer rows than this do not keep the units for multiply-add busy.
+/// Fewer rows than this do not keep the units for multiply-add busy: they wait for B, and panels alone come fast
+/// enough.
 static constexpr int64_t kLeastRows = 6;
 /// Bytes of a B that does not lie in panels: it must stay in the cache next to the core.
 static constexpr int64_t kMostOfMatrix = 512 << 10;
@@ -58,8 +59,13 @@ static bool findReduced(const Contraction &roles, TileReads &reads) {
 /// Cuts the rows: a long run into tiles, or several short runs into one tile.
 static std::optional<InPlaceRows> findRows(const Contraction &roles, const TileShape &shape) {
   InPlaceRows rows;
-  if (roles.rows.empty() || !findReduced(roles, rows.reads))
+  if (!findReduced(roles, rows.reads))
     return std::nullopt;
+  if (roles.rows.empty()) {
+    rows.reads.far = 0;
+    rows.extent = IntegerAttr::get(IndexType::get(roles.a.element.getContext()), 1);
+    return rows;
+  }
   std::optional<int64_t> near = getConstantIntValue(roles.a.strides[roles.rows.back()]);
   int64_t run = 1;
   SmallVector<unsigned> left(roles.rows);
@@ -101,7 +107,8 @@ static bool isNear(int64_t elements) { return std::abs(elements) < int64_t(1) <<
 
 static bool isWorthwhile(const Contraction &roles, const InPlaceRows &rows) {
   int64_t bytes = countBytes(roles.getElement()), near = rows.reads.run > 1 ? rows.reads.near : rows.reads.far;
-  if (findHeights(rows).low * rows.reads.run < kLeastRows || (near * bytes) % kSetDistance == 0 ||
+  bool hasFewRows = findHeights(rows).low * rows.reads.run < kLeastRows;
+  if ((hasFewRows ? !roles.panelStride : (near * bytes) % kSetDistance == 0) ||
       std::abs(rows.reads.inner.stride * bytes) > kLine || !isNear(rows.reads.far * rows.most))
     return false;
   std::optional<int64_t> k = roles.count(roles.reduced), columns = roles.count(roles.columns),
@@ -179,7 +186,7 @@ private:
     TileKind kind{roles.getElement(),     roles.b.element, roles.b.widening,
                   count * rows.reads.run, vectors,         width % shape.lanes != 0};
     kind.reads = rows.reads;
-    Value fromRowToRow = toBytes(roles.c, roles.c.strides[roles.rows.back()]);
+    Value fromRowToRow = roles.rows.empty() ? at.number(0) : toBytes(roles.c, roles.c.strides[roles.rows.back()]);
     Value fromBToB = toBytes(roles.b, roles.b.strides[roles.reduced.back()]);
     a = at.move(a, at.mul(first, rows.reads.far * countBytes(roles.a.element)));
     c = at.move(c, at.mul(at.mul(first, rows.reads.run), fromRowToRow));

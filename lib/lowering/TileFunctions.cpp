@@ -15,6 +15,12 @@ std::string lowering::nameOf(Type type) {
   return name;
 }
 
+/// Bytes of a line of the caches.
+static constexpr int64_t kLine = 64;
+/// How many k ahead B is fetched into the caches, by few rows and by more. (Measured on Zen 5, B in the last cache: 1.2
+/// and 1.03 times as fast.)
+static constexpr int64_t kFewRows = 8, kAheadOfFew = 8, kAhead = 16;
+
 /// Nothing for packed rows.
 static std::string describeReads(const TileReads &reads) {
   std::string name;
@@ -89,6 +95,7 @@ private:
   }
 
   SmallVector<Value> writeSums() {
+    ahead = at.mul(fromBToB, kind.rows <= kFewRows ? kAheadOfFew : kAhead);
     SmallVector<Value> carried{b};
     for (int64_t i = 0; i < kind.rows * kind.vectors; ++i)
       carried.push_back(at.zero(vector));
@@ -122,6 +129,9 @@ private:
     Type read = isDot ? Type(at.builder.getIntegerType(8 * storedBytes)) : at.readAs(kind.stored);
     SmallVector<Value> columns;
     for (int64_t i = 0; i < kind.vectors; ++i) {
+      if (i * lanes * storedBytes % kLine == 0)
+        LLVM::Prefetch::create(at.builder, at.location, at.move(at.move(nextB, i * lanes * storedBytes), ahead), 0, 3,
+                               1);
       Value stored =
           loadMasked(VectorType::get({lanes}, read), at.move(nextB, i * lanes * storedBytes), i, elementBytes);
       columns.push_back(isDot ? dot.widenB(stored, {kind.stored, kind.widening})
@@ -168,6 +178,7 @@ private:
   VectorType vector;
   int64_t bytes;
   Value a, b, c, count, fromBToB, fromRowToRow, adds;
+  Value ahead; ///< Bytes to what is fetched of B.
   SmallVector<Value> masks;
 };
 

@@ -11,9 +11,10 @@
 namespace partita::lowering {
 
 /// Elements between rows of packed A: more than a block of k, and no power of two, so that rows share no cache set.
-inline constexpr int64_t kPackedRow = 272;
-/// k of one block, in units where there is a dot instruction.
-inline constexpr int64_t kReducedBlock = 256;
+inline constexpr int64_t kPackedRow = 528;
+/// k of one block, in units where there is a dot instruction. Every block reads and writes C once, which is dear where
+/// C lies in no near cache.
+inline constexpr int64_t kReducedBlock = 512;
 /// Bytes of an entry of a table: offset and run.
 inline constexpr int64_t kTableEntry = 16;
 

@@ -219,10 +219,12 @@ private:
   /// The vector loop from `from` on.
   void writeStrips(OpFoldResult from) {
     std::optional<int64_t> extent = getConstantIntValue(ends[choice.loop]);
-    bool isWide = !extent || *extent >= kAccumulators * choice.lanes;
+    unsigned strips = hasReductions() ? kAccumulators : 1;
+    while (strips > 1 && extent && *extent < strips * choice.lanes)
+      strips /= 2;
     if (!hasReductions())
       hoistSteady();
-    writeParts(from, hasReductions() && isWide ? kAccumulators : 1, {}, [&](ValueRange) {
+    writeParts(from, strips, {}, [&](ValueRange) {
       readInputs(choice.numOuter + 1);
       SmallVector<Values> places;
       Values accumulators = readOutputs(places);

@@ -107,7 +107,7 @@ func.func @dynamic(%context: !llvm.ptr, %a: memref<?x?xbf16, strided<[?, 1], off
 // CHECK: linalg.fill
 // CHECK: memref.copy
 // CHECK-NOT: memref.alloc() : memref<{{[0-9]+}}xi8>
-// CHECK: memref.alloc() : memref<2176xi8>
+// CHECK: memref.alloc() : memref<4224xi8>
 // CHECK-NOT: memref.alloc
 // CHECK: llvm.call @partita_contract_f32_f32_f32(
 func.func @few_rows(%context: !llvm.ptr, %a: memref<2x64xf32>, %b: memref<64x40xf32>, %c: memref<2x40xf32>, %d: memref<2x40xf32>) attributes {partita_collective.kernel = @s} {
