@@ -159,3 +159,11 @@ SmallVector<LoopChoice> lowering::rankLoops(linalg::GenericOp op, VectorShape sh
   llvm::stable_sort(choices, [](const LoopChoice &a, const LoopChoice &b) { return a.cost < b.cost; });
   return choices;
 }
+
+unsigned lowering::countAccumulators(const LoopChoice &choice, OpFoldResult end) {
+  std::optional<int64_t> extent = getConstantIntValue(end);
+  unsigned count = 4;
+  while (count > 1 && extent && *extent < count * choice.lanes)
+    count /= 2;
+  return count;
+}

@@ -25,6 +25,10 @@ struct LoopChoice {
 
 llvm::SmallVector<LoopChoice> rankLoops(mlir::linalg::GenericOp op, VectorShape shape);
 
+/// The vectors along the loop, which ends at `end`, that have accumulators of their own, so that the latency of an
+/// addition is hidden: a power of two.
+unsigned countAccumulators(const LoopChoice &choice, mlir::OpFoldResult end);
+
 } // namespace partita::lowering
 
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What a parallel loop's next iteration reads and writes, so that it can be fetched while this one computes. Passes over
-// a tile wait for memory in the first one and compute in another; the processor sees too few instructions ahead to do
-// both at once, and its own prefetching ends where the tile does.
+// What a parallel loop's next iteration reads and writes, so that it can be fetched while this one computes. Passes
+// over a tile wait for memory in the first one and compute in another; the processor sees too few instructions ahead to
+// do both at once, and its own prefetching ends where the tile does.
 //
 // Example: softmax in tiles of 4 rows of 1024. The pass with the exponential is the longest that has `x` and the one
 // that has `y`; with each vector it asks for the lines 4096 elements further in both.

@@ -20,8 +20,6 @@ namespace {
 
 /// Small windows are written out, up to so many copies of the body.
 constexpr int64_t kMaxCopies = 40;
-/// Accumulators that hide the latency of an addition.
-constexpr unsigned kAccumulators = 4;
 
 using Values = SmallVector<Value>;
 
@@ -218,10 +216,7 @@ private:
 
   /// The vector loop from `from` on.
   void writeStrips(OpFoldResult from) {
-    std::optional<int64_t> extent = getConstantIntValue(ends[choice.loop]);
-    unsigned strips = hasReductions() ? kAccumulators : 1;
-    while (strips > 1 && extent && *extent < strips * choice.lanes)
-      strips /= 2;
+    unsigned strips = hasReductions() ? countAccumulators(choice, ends[choice.loop]) : 1;
     if (!hasReductions())
       hoistSteady();
     writeParts(from, strips, {}, [&](ValueRange) {
@@ -406,8 +401,7 @@ private:
     Values place = evaluate(maps[output.getOperandNumber()], Value());
     Value first = start ? start : memref::LoadOp::create(builder, location, output.get(), place).getResult();
     accumulator.emplace(builder, choice.combiner, VectorType::get({choice.lanes}, first.getType()));
-    std::optional<int64_t> extent = getConstantIntValue(ends[choice.loop]);
-    unsigned vectors = !extent || *extent >= kAccumulators * choice.lanes ? kAccumulators : 1;
+    unsigned vectors = countAccumulators(choice, ends[choice.loop]);
     Values carried;
     for (unsigned i = 0; i < vectors; ++i)
       llvm::append_range(carried, accumulator->begin());
@@ -486,16 +480,16 @@ private:
 bool lowering::writeVectorLoops(IRRewriter &rewriter, linalg::GenericOp op, VectorShape shape, Value start,
                                 ArrayRef<NextTile> next) {
   for (const LoopChoice &choice : rankLoops(op, shape)) {
-    Operation *before = op->getPrevNode();
+    Operation *before = op->getPrevNode(), *last = nullptr;
     rewriter.setInsertionPoint(op);
     if (succeeded(VectorNest(rewriter, op, choice, start, next).write())) {
       rewriter.eraseOp(op);
       return true;
     }
     // What was begun is of no use.
-    while (op->getPrevNode() != before) {
-      op->getPrevNode()->dropAllUses();
-      op->getPrevNode()->erase();
+    while ((last = op->getPrevNode()) != before) {
+      last->dropAllUses();
+      last->erase();
     }
   }
   return false;

@@ -19,8 +19,8 @@ struct VectorShape {
 
 /// Replaces `op` by vector loops if that is possible. `start`: what a reduction begins with, if not with what its
 /// result's memory holds. `next`: what is fetched meanwhile.
-bool writeVectorLoops(mlir::IRRewriter &rewriter, mlir::linalg::GenericOp op, VectorShape shape,
-                      mlir::Value start = {}, llvm::ArrayRef<NextTile> next = {});
+bool writeVectorLoops(mlir::IRRewriter &rewriter, mlir::linalg::GenericOp op, VectorShape shape, mlir::Value start = {},
+                      llvm::ArrayRef<NextTile> next = {});
 
 /// The op that combines the accumulator of a reduction with the next term, if terms may come in any order.
 mlir::Operation *findCombiner(mlir::linalg::GenericOp op);

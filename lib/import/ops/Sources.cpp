@@ -22,12 +22,19 @@ static void importConstant(NodeContext &node) {
       node.getSession().define(node.getNode().output(0), result);
     return;
   }
+  // What is written down may be any number, as in a tensor: the end of a slice is often the largest one.
+  auto setGiven = [&](Known known) {
+    ImportedValue given;
+    given.known = std::make_shared<Known>(std::move(known));
+    if (node.hasResult(0))
+      node.getSession().define(node.getNode().output(0), given);
+  };
   if (node.hasAttribute("value_int"))
-    return node.setKnown(0, Known::scalar(DimSize(node.getInteger("value_int", 0)), signed64(node)));
+    return setGiven(Known::scalar(DimSize(node.getInteger("value_int", 0)), signed64(node)));
   if (node.hasAttribute("value_ints")) {
     SmallVector<int64_t> list = node.getIntegers("value_ints");
     if (list.size() <= mostKnownElements)
-      return node.setKnown(0, Known::vector({list.begin(), list.end()}, signed64(node)));
+      return setGiven(Known::vector({list.begin(), list.end()}, signed64(node)));
     return node.failOp("value_ints of more than " + llvm::Twine(mostKnownElements) + " elements; write a tensor");
   }
   Builder builder(node.getSession().getContext());
