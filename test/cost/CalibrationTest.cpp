@@ -86,7 +86,7 @@ TEST(Calibration, bf16HasARateWhereItIsFaster) {
 
 TEST(Calibration, blocksAreKeptOnlyWhereTheyAreFaster) {
   FakeStopwatch stopwatch;
-  stopwatch.fastest = {112, 256, 384};
+  stopwatch.fastest = {112, 512, 512};
   stopwatch.gain = 1.2;
   llvm::Expected<Calibration> faster = calibrate(stopwatch, makeOptions(1));
   ASSERT_TRUE(bool(faster));
