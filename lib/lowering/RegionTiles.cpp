@@ -21,7 +21,7 @@ constexpr int64_t leastProduct = 1 << 20;
 /// Bytes that must be moved, weighted by what is computed on them, for threads to pay.
 constexpr int64_t leastRowWork = 256 << 10, leastRowTileWork = 64 << 10;
 /// Rows and columns of a block of a product: its result stays in the cache beside the operands' packed parts.
-constexpr int64_t mostRows = 512, mostColumns = 512, mostOfBlock = 128 << 10, leastRows = 32, leastColumns = 96;
+constexpr int64_t mostRows = 1024, mostColumns = 512, mostOfBlock = 512 << 10, leastRows = 32, leastColumns = 96;
 /// Rows of a strip.
 constexpr int64_t mostStripRows = 128;
 /// Elements of a strip of scores.
