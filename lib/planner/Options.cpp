@@ -32,23 +32,12 @@ const std::vector<OpOption> &OptionTable::find(int number) {
   if (!isNew)
     return options;
   const OpInfo &op = problem.ops[number];
-  std::vector<std::vector<Use>> choices;
-  for (size_t axis = 0; axis < mesh.axes.size(); ++axis)
-    choices.push_back(findUses(op, axis));
-  // Counts through all combinations, the last axis fastest.
-  std::vector<size_t> at(choices.size(), 0);
-  for (bool more = true; more;) {
-    std::vector<Use> uses;
-    for (size_t axis = 0; axis < choices.size(); ++axis)
-      uses.push_back(choices[axis][at[axis]]);
-    addOptions(op, uses, options);
-    more = false;
-    for (size_t axis = choices.size(); axis-- > 0 && !more;) {
-      more = ++at[axis] < choices[axis].size();
-      if (!more)
-        at[axis] = 0;
-    }
-  }
+  // A rule is a preference: where no way keeps all of them, the op is left whole along as few axes as possible.
+  unsigned numAxes = mesh.axes.size();
+  for (unsigned numWhole = 0; options.empty() && numWhole <= numAxes; ++numWhole)
+    for (unsigned whole = 0; whole < 1u << numAxes; ++whole)
+      if (static_cast<unsigned>(llvm::popcount(whole)) == numWhole)
+        addCombinations(op, whole, options);
   dropDuplicates(options);
   numOptions += options.size();
   for (const OpOption &option : options)
@@ -65,6 +54,27 @@ const std::set<PartialKind> &OptionTable::kindsOf(int value) {
   if (auto made = makers.find(value); made != makers.end() && !representatives.empty())
     value = problem.ops[representatives[made->second.first]].results[made->second.second];
   return kinds[value];
+}
+
+/// All combinations of the uses of each axis; the axes in `whole`, a set of bits, are given to nothing.
+void OptionTable::addCombinations(const OpInfo &op, unsigned whole, std::vector<OpOption> &options) {
+  std::vector<std::vector<Use>> choices;
+  for (size_t axis = 0; axis < mesh.axes.size(); ++axis)
+    choices.push_back(whole >> axis & 1 ? std::vector<Use>{Use()} : findUses(op, axis));
+  // Counts through them, the last axis fastest.
+  std::vector<size_t> at(choices.size(), 0);
+  for (bool more = true; more;) {
+    std::vector<Use> uses;
+    for (size_t axis = 0; axis < choices.size(); ++axis)
+      uses.push_back(choices[axis][at[axis]]);
+    addOptions(op, uses, options);
+    more = false;
+    for (size_t axis = choices.size(); axis-- > 0 && !more;) {
+      more = ++at[axis] < choices[axis].size();
+      if (!more)
+        at[axis] = 0;
+    }
+  }
 }
 
 bool OptionTable::isLoopAllowed(const OpInfo &op, unsigned loop, int axis) const {

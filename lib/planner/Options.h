@@ -16,7 +16,8 @@
 
 namespace partita::planner {
 
-/// What an axis may be used for.
+/// What an axis is used for. An op that has no way left under the rules of all axes breaks as few of them as it can, and
+/// is whole along those axes.
 enum class AxisRule {
   any,   ///< every loop, or none; the others leave loops that are split by expansion whole
   batch, ///< the batch loop wherever there is one, and nothing else
@@ -67,6 +68,7 @@ private:
     int joint = -1;
   };
 
+  void addCombinations(const OpInfo &op, unsigned whole, std::vector<OpOption> &options);
   std::vector<Use> findUses(const OpInfo &op, int axis);
   void addThroughUses(const OpInfo &op, std::vector<Use> &uses);
   bool isLoopAllowed(const OpInfo &op, unsigned loop, int axis) const;
