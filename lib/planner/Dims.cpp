@@ -74,6 +74,16 @@ private:
     list(op.results, op.nest.results, true);
   }
 
+  /// The first loop of a dim that has steps: one of one iteration, such as the group of a plain convolution, says nothing
+  /// of the others.
+  static unsigned outermost(const OpInfo &op, const DimExpression &expression) {
+    const DimTerm *found = llvm::find_if(expression, [&](const DimTerm &term) {
+      const placement::Extent &extent = op.loops[term.loop].extent;
+      return extent.bound > 1 || extent.symbolic;
+    });
+    return found == expression.end() ? expression.front().loop : found->loop;
+  }
+
   void passFlags(OpInfo &op) {
     forEachDim(op, [&](DimFacts &dim, const DimExpression &expression, bool isResult) {
       if (isResult)
@@ -88,7 +98,7 @@ private:
       if (!isResult)
         return;
       dim.isBatch = op.isBatch[expression.front().loop];
-      dim.isToken = op.isToken[expression.front().loop];
+      dim.isToken = op.isToken[outermost(op, expression)];
     });
   }
 
