@@ -172,6 +172,43 @@ TEST(PlanTest, presetsLeaveExpandLoopsWhole) {
 }
 
 /// Of a batch of one image, rows are given out: halos are less than channels.
+/// For each op the loops that are split, in the order of the program.
+static std::vector<std::vector<int>> listSplitLoops(TestProblem &test) {
+  std::vector<std::vector<int>> split;
+  for (Operation &op : test.function().getBody().front().without_terminator()) {
+    split.emplace_back();
+    for (auto [number, loop] : llvm::enumerate(cast<plan::LoopsAttr>(op.getAttr(plan::kLoopsAttr)).getLoops()))
+      if (!loop.getSplits().empty())
+        split.back().push_back(number);
+  }
+  return split;
+}
+
+TEST(PlanTest, presetsAreNoDemands) {
+  // Channels of a group alone cannot be split, and groups of an input are not the model's.
+  for (int devices : {3, 4}) {
+    TestProblem test(kGroups, devices);
+    test.options.preset = "tensor";
+    ASSERT_TRUE(succeeded(test.plan())) << devices;
+    EXPECT_EQ(listSplitLoops(test), (std::vector<std::vector<int>>{{}, {2}, {1}})) << devices;
+  }
+  // The other axis is kept.
+  TestProblem both(kGroups, 4);
+  both.options.preset = "megatron:data=2,tensor=2";
+  ASSERT_TRUE(succeeded(both.plan()));
+  EXPECT_EQ(listSplitLoops(both), (std::vector<std::vector<int>>{{0}, {0, 2}, {0, 1}}));
+  TestProblem batches(kGroups, 4);
+  batches.options.preset = "megatron:pipeline=2,tensor=2";
+  batches.options.microBatches = 2;
+  EXPECT_TRUE(succeeded(batches.plan()));
+  // What the user fixes comes first.
+  TestProblem pinned(kMlp, 4);
+  pinned.options.preset = "tensor";
+  pinned.options.pins = {"fc1:m=none,n=none,k=none"};
+  ASSERT_TRUE(succeeded(pinned.plan()));
+  EXPECT_TRUE(listSplitLoops(pinned)[0].empty());
+}
+
 TEST(PlanTest, imagesAreSplitByPosition) {
   TestProblem test(kImage, 4);
   FailureOr<PlanResult> plan = test.plan();

@@ -87,6 +87,21 @@ func.func @main(%x: tensor<1x4x32x24xf32> {partita.role = "input"}, %f: tensor<4
 }
 )";
 
+/// Convolutions of 4 groups on an input and on channels that a model makes, a plain one in between.
+inline const char *const kGroups = R"(
+func.func @main(%x: tensor<4x8x6xf32> {partita.role = "input"}, %f: tensor<8x2x1xf32> {partita.role = "parameter"},
+                %g: tensor<12x8x1xf32> {partita.role = "parameter"}, %h: tensor<8x3x1xf32> {partita.role = "parameter"})
+    -> tensor<4x8x6xf32> {
+  %0 = partita_graph.convolution "on_input" (%x, %f) strides [1] padding [0, 0] dilations [1] groups 4
+         : (tensor<4x8x6xf32>, tensor<8x2x1xf32>) -> tensor<4x8x6xf32>
+  %1 = partita_graph.convolution "plain" (%0, %g) strides [1] padding [0, 0] dilations [1] groups 1
+         : (tensor<4x8x6xf32>, tensor<12x8x1xf32>) -> tensor<4x12x6xf32>
+  %2 = partita_graph.convolution "inside" (%1, %h) strides [1] padding [0, 0] dilations [1] groups 4
+         : (tensor<4x12x6xf32>, tensor<8x3x1xf32>) -> tensor<4x8x6xf32>
+  return %2 : tensor<4x8x6xf32>
+}
+)";
+
 /// A value with three readers, a residual sum and two results: copies are worth sharing.
 inline const char *const kShared = R"(
 func.func @main(%x: tensor<6x4xf32> {partita.role = "input"}, %w: tensor<4x4xf32> {partita.role = "parameter"})
