@@ -145,9 +145,21 @@ std::string ImportSession::nameArgument(const onnx::Tensor &tensor, llvm::String
 
 std::string ImportSession::claimName(llvm::StringRef wanted) {
   std::string name = wanted.str();
-  for (int copy = 2; !names.insert(name).second; ++copy)
-    name = (wanted + "_" + llvm::Twine(copy)).str();
+  if (names.insert(name).second)
+    return name;
+  int &copy = nextCopies.try_emplace(name, 2).first->second;
+  do
+    name = (wanted + "_" + llvm::Twine(copy++)).str();
+  while (!names.insert(name).second);
   return name;
+}
+
+void ImportSession::releaseName(llvm::StringRef name) {
+  names.erase(name.str());
+  auto [wanted, number] = name.rsplit('_');
+  int copy = 0;
+  if (auto next = nextCopies.find(wanted.str()); next != nextCopies.end() && !number.getAsInteger(10, copy))
+    next->second = std::clamp(copy, 2, next->second);
 }
 
 Type ImportSession::getElementType(int32_t element) {

@@ -132,7 +132,7 @@ public:
 
   /// A name of an op that no other has: `wanted`, or with _2, _3 ... behind.
   std::string claimName(llvm::StringRef wanted);
-  void releaseName(llvm::StringRef name) { names.erase(name.str()); }
+  void releaseName(llvm::StringRef name);
 
   /// The dialect's element type; null where it has none for an onnx::Element.
   mlir::Type getElementType(int32_t element);
@@ -169,6 +169,8 @@ private:
   std::map<const onnx::Tensor *, std::string> argumentNames;
   std::map<std::string, const onnx::Tensor *> namedArguments;
   std::set<std::string> names;
+  /// Of names that were asked for again: no copy of a lower number is free.
+  std::map<std::string, int> nextCopies;
   uint64_t nestedNodes = 0;
   unsigned problems = 0;
   DeclaredTypes declaredTypes;
