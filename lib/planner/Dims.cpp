@@ -74,8 +74,8 @@ private:
     list(op.results, op.nest.results, true);
   }
 
-  /// The first loop of a dim that has steps: one of one iteration, such as the group of a plain convolution, says nothing
-  /// of the others.
+  /// The first loop of a dim that has steps: one of one iteration, such as the group of a plain convolution, says
+  /// nothing of the others.
   static unsigned outermost(const OpInfo &op, const DimExpression &expression) {
     const DimTerm *found = llvm::find_if(expression, [&](const DimTerm &term) {
       const placement::Extent &extent = op.loops[term.loop].extent;

@@ -16,8 +16,8 @@
 
 namespace partita::planner {
 
-/// What an axis is used for. An op that has no way left under the rules of all axes breaks as few of them as it can, and
-/// is whole along those axes.
+/// What an axis is used for. An op that has no way left under the rules of all axes breaks as few of them as it can,
+/// and is whole along those axes.
 enum class AxisRule {
   any,   ///< every loop, or none; the others leave loops that are split by expansion whole
   batch, ///< the batch loop wherever there is one, and nothing else

@@ -239,6 +239,34 @@ TEST_F(Robustness, HugeShapes) {
   EXPECT_NE(diagnostics.find("too many elements"), std::string::npos) << diagnostics;
 }
 
+TEST_F(Robustness, SkipsBeyondARow) {
+  auto importSkips = [&](int64_t columns, int64_t skips) {
+    onnx::Model model = makeModel({{"x", {2, columns}}}, {"y"});
+    model.mutable_graph()->mutable_input(0)->mutable_type()->mutable_tensor_type()->set_elem_type(6);
+    onnx::Node &node = addNode(*model.mutable_graph(), "TfIdfVectorizer", {"x"}, {"y"});
+    setText(node, "mode", "TF");
+    setInteger(node, "min_gram_length", 1);
+    setInteger(node, "max_gram_length", 3);
+    setInteger(node, "max_skip_count", skips);
+    setIntegers(node, "ngram_counts", {0, 2, 6});
+    setIntegers(node, "ngram_indexes", {0, 1, 2, 3, 4});
+    setIntegers(node, "pool_int64s", {2, 3, 5, 4, 6, 7, 5, 6, 7});
+    diagnostics.clear();
+    return importModel(model);
+  };
+  // Of 7 elements a pair spans 1 to 6, a triple 1 to 3.
+  std::string most = importSkips(7, 5);
+  EXPECT_EQ(count(most, "sum"), 2 + 6 + 3 - 2 + 1) << most;
+  for (int64_t skips : {int64_t(6), int64_t(INT32_MAX), INT64_MAX}) {
+    EXPECT_EQ(importSkips(7, skips), most);
+    EXPECT_EQ(diagnostics, "");
+  }
+  EXPECT_EQ(importSkips(7, -1), importSkips(7, 0));
+  EXPECT_EQ(importSkips(1, INT64_MAX), importSkips(1, 0));
+  EXPECT_EQ(importSkips(int64_t(1) << 30, INT64_MAX), "");
+  EXPECT_NE(diagnostics.find("too many to be written out"), std::string::npos) << diagnostics;
+}
+
 TEST_F(Robustness, NamesThatAreNotText) {
   onnx::Model model = makeModel({{"x", {4}}}, {"y"});
   addNode(*model.mutable_graph(), "Relu", {"x"}, {"y"}).set_name("\xff\xfe");

@@ -7,6 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "OpTable.h"
+#include "ops/Iterations.h"
 
 using namespace mlir;
 using namespace partita;
@@ -42,15 +43,14 @@ static std::optional<std::vector<Grams>> readGrams(NodeContext &node) {
   return all;
 }
 
-/// How often each n-gram occurs in each row of x [rows, count] with `step` between its elements: [rows, n-grams].
+/// How often each n-gram occurs in each row of x [rows, count] with `step` between its elements: [rows, n-grams]. There
+/// is such a place.
 static Value countGrams(NodeContext &node, Value x, const Grams &grams, int64_t step) {
   Sizes sizes = node.sizesOf(x);
   auto numGrams = static_cast<int64_t>(grams.elements[0].size());
   int64_t places = sizes[1].constant - (grams.length - 1) * step;
   Type f32 = Builder(x.getContext()).getF32Type();
-  Sizes counts{sizes[0], DimSize(numGrams)}, all{sizes[0], DimSize(std::max<int64_t>(0, places)), DimSize(numGrams)};
-  if (places <= 0)
-    return node.spread(node.constant(0, f32), counts, {});
+  Sizes all{sizes[0], DimSize(places), DimSize(numGrams)};
   Value matches;
   for (int64_t k = 0; k < grams.length; ++k) {
     Value part = node.spread(node.cut(x, 1, k * step, DimSize(places)), all, {0, 1});
@@ -64,18 +64,27 @@ static Value countGrams(NodeContext &node, Value x, const Grams &grams, int64_t 
 /// All lengths and distances; [rows, n-grams] in the order of the pool.
 static Value countAll(NodeContext &node, Value x, ArrayRef<Grams> pool) {
   int64_t shortest = node.getInteger("min_gram_length", 1), longest = node.getInteger("max_gram_length", 1);
-  int64_t skips = node.getInteger("max_skip_count", 0);
+  int64_t skips = std::max<int64_t>(0, node.getInteger("max_skip_count", 0)), columns = node.sizesOf(x)[1].constant;
+  Type f32 = Builder(x.getContext()).getF32Type();
+  Iterations iterations(node);
   SmallVector<Value> counts;
   for (const Grams &grams : pool) {
     if (grams.elements[0].empty())
       continue;
-    bool isCounted = grams.length >= shortest && grams.length <= longest;
-    Sizes none{node.sizesOf(x)[0], DimSize(static_cast<int64_t>(grams.elements[0].size()))};
-    Value total = isCounted ? Value() : node.spread(node.constant(0, Builder(x.getContext()).getF32Type()), none, {});
-    for (int64_t skip = 0; isCounted && skip <= (grams.length == 1 ? 0 : skips); ++skip) {
-      Value count = countGrams(node, x, grams, skip + 1);
+    // At the widest distance an n-gram is as long as a row.
+    int64_t gaps = grams.length - 1, last = 0;
+    if (grams.length >= shortest && grams.length <= longest && grams.length <= columns)
+      last = gaps == 0 ? 1 : std::min((columns - 1) / gaps - 1, skips) + 1;
+    Value total;
+    for (int64_t step = 1; step <= last; ++step) {
+      if (!iterations.mayRun(step - 1))
+        return Value();
+      Value count = countGrams(node, x, grams, step);
       total = total ? node.elementwise(Kind::add, {total, count}) : count;
     }
+    Sizes none{node.sizesOf(x)[0], DimSize(static_cast<int64_t>(grams.elements[0].size()))};
+    if (!total)
+      total = node.spread(node.constant(0, f32), none, {});
     counts.push_back(total);
   }
   return counts.empty() ? Value() : node.concat(counts, 1);
