@@ -98,6 +98,7 @@ Efficiency cost::findDefaultEfficiency(const DeviceType &device) {
     efficiency.attention = 0.5;
     efficiency.vector = 0.3;
     efficiency.depthHalf = 16;
+    efficiency.overlapsTraffic = false;
     // What was measured is what is reached; attention is the only kind of work that calibration does not run.
     if (device.isMeasured)
       efficiency.matrix = efficiency.narrowMatrix = efficiency.vector = efficiency.memory = 1;
@@ -119,7 +120,8 @@ Seconds AnalyticCost::computeSeconds(const Computation &computation, const Devic
   Seconds arithmetic{std::max(0.0, computation.operations) / computeRate(computation, device, efficiency)};
   Seconds traffic =
       Seconds::perRate(computation.read + computation.written, device.memoryBandwidth * efficiency.memory);
-  return std::max(arithmetic, traffic) + device.launchOverhead;
+  bool overlaps = computation.unit != Unit::Matrix || efficiency.overlapsTraffic;
+  return (overlaps ? std::max(arithmetic, traffic) : arithmetic + traffic) + device.launchOverhead;
 }
 
 std::string AnalyticCost::hash() const {
@@ -127,9 +129,10 @@ std::string AnalyticCost::hash() const {
   for (const auto &[name, efficiency] : options.efficiencies)
     types.set(name, JsonValue::makeArrayOf(std::vector<double>{
                         efficiency.matrix, efficiency.narrowMatrix, efficiency.attention, efficiency.vector,
-                        efficiency.memory, efficiency.depthHalf, double(efficiency.hasWaves)}));
+                        efficiency.memory, efficiency.depthHalf, double(efficiency.hasWaves),
+                        double(efficiency.overlapsTraffic)}));
   JsonValue value = JsonValue::makeObject();
   // The number changes with the formulas and the built-in defaults.
-  value.set("model", "analytic/2").set("link_efficiency", options.linkEfficiency).set("types", std::move(types));
+  value.set("model", "analytic/3").set("link_efficiency", options.linkEfficiency).set("types", std::move(types));
   return hashText(value.compactStr());
 }

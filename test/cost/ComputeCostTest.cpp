@@ -78,6 +78,30 @@ TEST(ComputeCost, largeProductsReachTheStatedShare) {
   EXPECT_LT(small.operations / cost.computeSeconds(small, h100).value, 0.05 * h100.peakFor("f16"));
 }
 
+TEST(ComputeCost, trafficOfProductsAddsOnCpus) {
+  AnalyticCost cost;
+  const DeviceType &cpu = *machine::findBuiltinDeviceType("cpu");
+  auto seconds = [&](const Computation &work) { return (cost.computeSeconds(work, cpu) - cpu.launchOverhead).value; };
+  Computation product = makeProduct(32, 4096, 1024, "f32"), resident = product, rows = product;
+  resident.read = resident.written = {};
+  double traffic = double(product.read.value + product.written.value) / cpu.memoryBandwidth /
+                   findDefaultEfficiency(cpu).memory;
+  EXPECT_NEAR(seconds(product) - seconds(resident), traffic, 1e-12);
+  // Four parts by rows each read the whole second operand, four parts by columns the first: not the same time.
+  EXPECT_GT(seconds(makeProduct(32, 4096, 1024, "f32")), seconds(makeProduct(128, 1024, 1024, "f32")));
+  // Other kernels take as long as the larger of the two, and so do products on GPUs.
+  rows.unit = Unit::Vector;
+  EXPECT_DOUBLE_EQ(seconds(rows),
+                   std::max(traffic, rows.operations / cpu.vectorFlops / findDefaultEfficiency(cpu).vector));
+  for (const char *name : {"v100", "h100"}) {
+    const DeviceType &gpu = *machine::findBuiltinDeviceType(name);
+    EXPECT_TRUE(findDefaultEfficiency(gpu).overlapsTraffic);
+    Computation large = makeProduct(8192, 8192, 8192), still = large;
+    still.read = still.written = {};
+    EXPECT_EQ(cost.computeSeconds(large, gpu), cost.computeSeconds(still, gpu)) << name;
+  }
+}
+
 TEST(ComputeCost, moreWorkNeverTakesLess) {
   AnalyticCost cost;
   std::mt19937 random(1);

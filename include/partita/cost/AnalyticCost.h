@@ -6,6 +6,9 @@
 // reachable part of the peak rate, or as its memory traffic at the reachable part of the bandwidth, whichever
 // is more, plus its launch. Matrix products of known shape pay for what they leave empty: a short inner
 // dimension (k / (k + depthHalf)), tiles over the edge, and a last wave of tiles that does not fill the device.
+// On CPUs a product's traffic adds to its arithmetic: each core packs blocks of operands before it computes with
+// them, and nothing else runs on it meanwhile (docs/decisions/0019-traffic-of-products-on-cpus.md). So few rows pay
+// for their weights: m / (m + m0) of the rate, where m0 rows compute as long as the second operand takes to come.
 //
 // Communicating: a message of n bytes takes alpha + n / B. With p devices, S bytes, one level of links:
 //   all-reduce      ring   2(p-1) a + 2 (p-1)/p S/B       Patarasu, Yuan 2009
@@ -50,6 +53,8 @@ struct Efficiency {
   double depthHalf = 64;
   /// Whether matrix work is cut into tiles that fill the device in waves.
   bool hasWaves = false;
+  /// Whether operands of a matrix product come from memory while it computes.
+  bool overlapsTraffic = true;
 
   bool operator==(const Efficiency &) const = default;
 };
