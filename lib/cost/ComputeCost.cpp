@@ -127,10 +127,10 @@ Seconds AnalyticCost::computeSeconds(const Computation &computation, const Devic
 std::string AnalyticCost::hash() const {
   JsonValue types = JsonValue::makeObject();
   for (const auto &[name, efficiency] : options.efficiencies)
-    types.set(name, JsonValue::makeArrayOf(std::vector<double>{
-                        efficiency.matrix, efficiency.narrowMatrix, efficiency.attention, efficiency.vector,
-                        efficiency.memory, efficiency.depthHalf, double(efficiency.hasWaves),
-                        double(efficiency.overlapsTraffic)}));
+    types.set(name, JsonValue::makeArrayOf(
+                        std::vector<double>{efficiency.matrix, efficiency.narrowMatrix, efficiency.attention,
+                                            efficiency.vector, efficiency.memory, efficiency.depthHalf,
+                                            double(efficiency.hasWaves), double(efficiency.overlapsTraffic)}));
   JsonValue value = JsonValue::makeObject();
   // The number changes with the formulas and the built-in defaults.
   value.set("model", "analytic/3").set("link_efficiency", options.linkEfficiency).set("types", std::move(types));

@@ -84,8 +84,8 @@ TEST(ComputeCost, trafficOfProductsAddsOnCpus) {
   auto seconds = [&](const Computation &work) { return (cost.computeSeconds(work, cpu) - cpu.launchOverhead).value; };
   Computation product = makeProduct(32, 4096, 1024, "f32"), resident = product, rows = product;
   resident.read = resident.written = {};
-  double traffic = double(product.read.value + product.written.value) / cpu.memoryBandwidth /
-                   findDefaultEfficiency(cpu).memory;
+  double traffic =
+      double(product.read.value + product.written.value) / cpu.memoryBandwidth / findDefaultEfficiency(cpu).memory;
   EXPECT_NEAR(seconds(product) - seconds(resident), traffic, 1e-12);
   // Four parts by rows each read the whole second operand, four parts by columns the first: not the same time.
   EXPECT_GT(seconds(makeProduct(32, 4096, 1024, "f32")), seconds(makeProduct(128, 1024, 1024, "f32")));
