@@ -2,11 +2,11 @@
 //
 // Values that ranks share: made once for each group, read by all of it, and the numbers are the same as without.
 #include "ImageBuilder.h"
+#include "ResidentMemory.h"
 #include "partita/runtime/Drawing.h"
 
 #include <atomic>
 #include <set>
-#include <unistd.h>
 
 using namespace partita::runtime;
 using namespace partita::runtime::test;
@@ -167,15 +167,6 @@ TEST(Sharing, WhatCallsChangeIsNotShared) {
     EXPECT_EQ(seen[i][0] == seen[i][2], i >= 2);
 }
 
-uint64_t residentBytes() {
-  long pages = 0, resident = 0;
-  if (FILE *file = fopen("/proc/self/statm", "r")) {
-    EXPECT_EQ(fscanf(file, "%ld %ld", &pages, &resident), 2);
-    fclose(file);
-  }
-  return uint64_t(resident) * uint64_t(sysconf(_SC_PAGESIZE));
-}
-
 // Two weights of 32 MiB are drawn and doubled; each is there once for both ranks, and of what was drawn nothing is
 // left.
 TEST(Sharing, MemoryOfInitIsGivenBack) {
@@ -217,7 +208,7 @@ TEST(Sharing, MemoryOfInitIsGivenBack) {
   std::string error;
   auto program = Program::create(std::move(image), functions, {}, error);
   ASSERT_TRUE(program) << error;
-  EXPECT_LE(residentBytes(), before + 80 * megabyte);
+  expectResidentAtMost(before + 80 * megabyte);
   std::vector<TensorView> outputs;
   ASSERT_TRUE(program->run({}, {}, outputs, error)) << error;
   for (int64_t i = 0; i < 4; ++i) {

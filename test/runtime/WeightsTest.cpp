@@ -3,6 +3,7 @@
 // Weights in files: read where they lie or copied, the numbers are the same, and memory follows what is touched.
 #include "partita/runtime/Weights.h"
 #include "ImageBuilder.h"
+#include "ResidentMemory.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -88,16 +89,6 @@ protected:
     }
   }
 
-  static uint64_t residentBytes() {
-    long pages = 0, resident = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-    if (file) {
-      EXPECT_EQ(fscanf(file, "%ld %ld", &pages, &resident), 2);
-      fclose(file);
-    }
-    return uint64_t(resident) * uint64_t(sysconf(_SC_PAGESIZE));
-  }
-
   std::vector<float> run(Image image, partita_function function) {
     std::string error;
     EXPECT_TRUE(validateImage(image, error)) << error;
@@ -164,7 +155,7 @@ TEST_F(WeightsTest, TakeNoMemoryForWhatIsNotTouched) {
   writeTable(manyRows, 4096, filled);
   uint64_t before = residentBytes();
   expectEnds(manyRows, run(tableImage(manyRows, 4096), readEndsOfMany));
-  EXPECT_LE(residentBytes(), before + (uint64_t(32) << 20));
+  expectResidentAtMost(before + (uint64_t(32) << 20));
 }
 
 // Changes nothing, but could: a weight that a call of kind update is given is a copy of its own.
@@ -224,7 +215,7 @@ TEST_F(WeightsTest, AreGivenBackWhenOnlyInitReadsThem) {
     ASSERT_TRUE(program->run({}, {}, outputs, error)) << error;
     expectEnds(rows, floatsOf(outputs[0]));
   }
-  EXPECT_LE(residentBytes(), before + (uint64_t(32) << 20));
+  expectResidentAtMost(before + (uint64_t(32) << 20));
 }
 
 // Columns of a tensor of many blocks: what is copied block by block is whole.
