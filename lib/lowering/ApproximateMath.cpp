@@ -74,16 +74,43 @@ private:
     return std::nullopt;
   }
 
-  /// The normal distribution where that is what is asked for.
-  Value erfc(Value x) {
-    auto scaled = x.getDefiningOp<arith::MulFOp>();
+  /// x where the argument of erfc is -x / sqrt(2), else null.
+  Value findNormal(Value argument) {
+    auto scaled = argument.getDefiningOp<arith::MulFOp>();
     std::optional<double> factor = scaled ? findNumber(scaled.getRhs()) : std::nullopt;
-    Value result;
-    if (factor && static_cast<float>(*factor) == -0.70710678118654752440f)
-      result = narrow.normal(scaled.getLhs());
-    return result ? result : narrow.erfc(x);
+    bool isNormal = factor && static_cast<float>(*factor) == -0.70710678118654752440f;
+    return isNormal ? scaled.getLhs() : Value();
   }
 
+  /// The normal distribution where that is what is asked for.
+  Value erfc(Value argument) {
+    Value x = findNormal(argument), result = x ? narrow.normal(x) : Value();
+    return result ? result : narrow.erfc(argument);
+  }
+
+  static bool isHalfOf(Value value, Value x) {
+    auto half = value.getDefiningOp<arith::MulFOp>();
+    return half && ((half.getLhs() == x && findNumber(half.getRhs()) == 0.5) ||
+                    (half.getRhs() == x && findNumber(half.getLhs()) == 0.5));
+  }
+
+public:
+  /// Replaces the product of erfc(-x / sqrt(2)) with x / 2, if nothing else reads that erfc.
+  bool writeGelu() {
+    Value x = isa<math::ErfcOp>(op) && op->hasOneUse() ? findNormal(op->getOperand(0)) : Value();
+    auto product = x ? dyn_cast<arith::MulFOp>(*op->user_begin()) : arith::MulFOp();
+    if (!product)
+      return false;
+    bool isGelu = isHalfOf(product.getLhs() == op->getResult(0) ? product.getRhs() : product.getLhs(), x);
+    Value result = isGelu ? narrow.gelu(x) : Value();
+    if (!result)
+      return false;
+    product.replaceAllUsesWith(result);
+    product.erase();
+    return true;
+  }
+
+private:
   /// Where an argument is too large, the library's function on all of them.
   Value guardAngle(Value (WideApproximation::*function)(Value)) {
     Value limit = narrow.number(WideApproximation::kLargestAngle);
@@ -124,7 +151,10 @@ struct ApproximateMathPass : lowering::impl::ApproximateMathPassBase<Approximate
     });
     for (Operation *op : functions) {
       OpBuilder builder(op);
-      if (Value value = Replacement(builder, op, *target).write()) {
+      Replacement replacement(builder, op, *target);
+      if (replacement.writeGelu()) {
+        op->erase();
+      } else if (Value value = replacement.write()) {
         op->getResult(0).replaceAllUsesWith(value);
         op->erase();
       }

@@ -158,12 +158,10 @@ Value Approximation::erfc(Value x) {
   return select(less(x, number(0)), sub(number(2), positive), positive);
 }
 
-/// 2^log2(erfc(-x / sqrt(2))) for arguments that are not positive, else 2 less that of the other sign. The logarithm is
-/// a polynomial in each of sixteen intervals that begin at 0, 1/4, ... 1, 3/2, ... 3, 4, ... 7, 9, ... 13: |error| is
-/// less than that of its last rounding; 2^r = 1 + r p(r) with an error below 2^-23.
-Value Approximation::normal(Value x) {
-  if (!hasTables)
-    return {};
+/// erfc(magnitude / sqrt(2)) = 2^log2(erfc(magnitude / sqrt(2))) for magnitudes of at most 14.5. The logarithm is a
+/// polynomial in each of sixteen intervals that begin at 0, 1/4, ... 1, 3/2, ... 3, 4, ... 7, 9, ... 13: |error| is
+/// less than that of its last rounding; 2^r = 1 + r p(r) with an error below 2^-23, p by Estrin's scheme.
+Value Approximation::upperTail(Value magnitude) {
   // By power of x, then by the last bit of the exponent of |x| + 1 and the first two of its mantissa.
   static constexpr double logarithm[5][16] = {
       {-0.00164915028, -0.00776869757, -0.0216977522, -0.045130752, -0.0960419774, -0.191534936, -0.304567128,
@@ -179,15 +177,36 @@ Value Approximation::normal(Value x) {
       {0.00405320246, 0.00285115349, 0.00197303668, 0.00136584789, 0.000805750547, 0.000417050294, 0.000230231584,
        0.000134935151, 6.72179958e-05, 3.01736654e-05, 1.53315341e-05, 8.54823702e-06, 0.00686020404, 0.0064834184,
        0.00585598731, 0.00512875151}};
-  Value limit = number(14.5), magnitude = absolute(x);
-  magnitude = select(less(limit, magnitude), limit, magnitude);
   Value interval = bits<arith::ShRUIOp>(toBits(add(magnitude, number(1))), integer(21));
   Value power = lookUp(interval, logarithm[4]);
   for (int i = 3; i >= 0; --i)
     power = multiplyAdd(power, magnitude, lookUp(interval, logarithm[i]));
   Value whole = math::RoundEvenOp::create(builder, location, power);
-  Value p = polynomial(sub(power, whole), {1, 0.693146977596469, 0.24022242081104886, 0.05550733745336464,
-                                           0.00967151291732474, 0.0013264727391638122});
-  Value lower = scale(p, {whole, Value()});
+  Value r = sub(power, whole), square = mul(r, r);
+  Value high = multiplyAdd(square, number(0.0013264727391638122),
+                           multiplyAdd(r, number(0.00967151291732474), number(0.05550733745336464)));
+  Value p = multiplyAdd(square, high, multiplyAdd(r, number(0.24022242081104886), number(0.693146977596469)));
+  return scale(multiplyAdd(r, p, number(1)), {whole, Value()});
+}
+
+/// Up to where erfc(|x| / sqrt(2)) is not zero; not-a-number stays.
+Value Approximation::limitTail(Value x) {
+  Value limit = number(14.5), magnitude = absolute(x);
+  return select(less(limit, magnitude), limit, magnitude);
+}
+
+Value Approximation::normal(Value x) {
+  if (!hasTables)
+    return {};
+  Value lower = upperTail(limitTail(x));
   return select(less(x, number(0)), lower, sub(number(2), lower));
+}
+
+/// max(x, 0) - |x| erfc(|x| / sqrt(2)) / 2: no choice between two sides at the end of a long chain.
+Value Approximation::gelu(Value x) {
+  if (!hasTables)
+    return {};
+  Value magnitude = limitTail(x);
+  Value positive = select(less(x, number(0)), number(-0.0), x); // A zero keeps the sign of x.
+  return multiplyAdd(mul(magnitude, number(-0.5)), upperTail(magnitude), positive);
 }

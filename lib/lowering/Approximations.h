@@ -80,8 +80,12 @@ public:
   /// erfc(-x / sqrt(2)), which is twice the normal distribution, without the rounding of that argument. Null where the
   /// processor has no tables.
   Value normal(Value x);
+  /// x times half of that. Null where the processor has no tables.
+  Value gelu(Value x);
 
 private:
+  Value upperTail(Value magnitude);
+  Value limitTail(Value x);
   struct Power {
     Value fraction;
     Rounded exponent; ///< fraction * 2^floor(exponent); no bits where the processor scales.
