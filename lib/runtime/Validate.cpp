@@ -333,7 +333,7 @@ private:
   void checkSharing(const Stage &stage) {
     std::set<int64_t> weights;
     for (const Weight &weight : image.weights)
-      if (&stage == &image.stages[weight.stage])
+      if (inRange(weight.stage, image.stages.size()) && &stage == &image.stages[weight.stage])
         weights.insert(weight.buffer);
     std::map<int64_t, int64_t> writers; // Calls of init and update that a buffer is given to.
     for (const CallList &list : stage.calls)
@@ -353,8 +353,8 @@ private:
                   what + " along an invalid axis");
         for (const Argument &argument : call.arguments)
           require(weights.count(argument.buffer) ||
-                      (argument.buffer >= 0 && argument.offset == 0 && stage.buffers[argument.buffer].slots == 1 &&
-                       writers[argument.buffer] == 1),
+                      (inRange(argument.buffer, stage.buffers.size()) && argument.offset == 0 &&
+                       stage.buffers[argument.buffer].slots == 1 && writers[argument.buffer] == 1),
                   what + " with another call");
       }
   }
